@@ -1,0 +1,76 @@
+# The everyday commands. `make help` lists them; each one installs into .venv what it needs.
+#
+#   PYTHON=python3.12        another interpreter, for a new .venv
+#   TINYGRAD_LITE_NO_C=1     without the C kernels, and so without a compiler
+
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+MODE := $(if $(filter-out 0,$(TINYGRAD_LITE_NO_C)),no-c,c)
+SOURCES := pyproject.toml setup.py $(wildcard csrc/*)
+
+.PHONY: help demo test bench lint build clean check-python check-c check-no-c
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+demo: $(VENV)/installed-progress  ## train a small net on handwritten digits
+	$(BIN)/python examples/train_digits.py
+
+test: $(VENV)/installed-test  ## run all tests
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed-progress  ## time the kernels and training steps
+	$(BIN)/python benchmarks/run.py
+
+lint: $(VENV)/installed-dev  ## check style and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+build:  ## compile the C kernels again, changed or not
+	rm -f $(VENV)/installed-*
+	$(MAKE) $(VENV)/installed-test
+
+clean:  ## remove all that was built, .venv too
+	rm -rf $(VENV) build dist *.egg-info tinygrad_lite/kernels/_kernels.*
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Empty files in .venv say what was done: the environment was made; C or no C was chosen; this
+# checkout was installed, with an extra of pyproject.toml. A change of SOURCES outdates that.
+
+$(VENV)/made:
+	@$(MAKE) --no-print-directory check-python check-$(MODE)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/mode-$(MODE): $(VENV)/made
+	@rm -f $(VENV)/mode-* $(VENV)/installed-* tinygrad_lite/kernels/_kernels.*
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/mode-$(MODE) $(SOURCES)
+	@$(MAKE) --no-print-directory check-$(MODE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+# What must be there before anything is made. $(call require,a Python expression,help)
+require = @$(PYTHON) -c 'import os, shlex, shutil, sys, sysconfig; sys.exit(not ($(1)))' \
+	|| { echo 'make: $(2)' >&2; exit 1; }
+
+check-python:
+	$(call require,sys.hexversion >= 0x030a0000,tinygrad_lite needs Python 3.10 or newer; \
+	try make PYTHON=python3.12)
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo 'make: $(PYTHON) cannot make virtual environments; on Debian or Ubuntu:' \
+	'apt install python3-venv' >&2; exit 1; }
+
+check-c:
+	$(call require,shutil.which(shlex.split(os.environ.get("CC") or "cc")[0]),no C compiler; \
+	apt install gcc python3-dev (macOS: xcode-select --install) or TINYGRAD_LITE_NO_C=1 make)
+	$(call require,os.path.exists(sysconfig.get_path("include") + "/Python.h"),no Python.h; \
+	apt install python3-dev or TINYGRAD_LITE_NO_C=1 make)
+
+check-no-c:
+	@:

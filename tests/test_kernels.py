@@ -1,0 +1,582 @@
+"""The kernels: C and NumPy agree to the last bit, plain Python closely, PyTorch closely.
+
+Every test is a row of a table: kernel x options x dtype x size. Arrays are compared, not
+norms. Where C was not built on purpose (TINYGRAD_LITE_NO_C=1) the rows of C are left out; in
+any other installation a missing C fails.
+"""
+
+import inspect
+import os
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinygrad_lite import kernels
+from tinygrad_lite.kernels import numpy_arrays, python_loops
+from tinygrad_lite.kernels.table import KERNELS
+
+WITHOUT_C = os.environ.get("TINYGRAD_LITE_NO_C", "0") not in ("", "0")
+needs_c = pytest.mark.skipif(WITHOUT_C, reason="built without C on purpose")
+
+BODIES = ["numpy", "python"] if WITHOUT_C else ["c", "numpy", "python"]
+DTYPES = [np.float32, np.float64]
+SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 1000]
+STEPS = 5
+
+# Settings of each kernel; every one is crossed with weight_decay and maximize.
+SETTINGS = {
+    "sgd": [{"lr": 0.1}],
+    "sgd_momentum": [
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": False},
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "nesterov": False},
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": True},
+    ],
+    "momentum": [{"lr": 0.1, "momentum": 0.9}],
+    "adagrad": [{"lr": 0.1, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-3}],
+    "adam": [
+        {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+        {"lr": 1e-2, "beta1": 0.0, "beta2": 0.9, "eps": 1e-3},
+    ],
+}
+CASES = [
+    (kernel, {**setting, "weight_decay": weight_decay, "maximize": maximize})
+    for kernel, settings in SETTINGS.items()
+    for setting, weight_decay, maximize in product(settings, [0.0, 0.01], [False, True])
+]
+
+
+def label(value):
+    """A short name of a case in the list of tests."""
+    if isinstance(value, dict):
+        return "-".join(f"{name}={number:g}" for name, number in value.items())
+    return getattr(value, "__name__", str(value))
+
+
+every_case = pytest.mark.parametrize(("kernel", "options"), CASES, ids=label)
+every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=label)
+every_body = pytest.mark.parametrize("body", BODIES)
+
+
+def options_of(kernel):
+    """One setting of the kernel in which every term of its formula counts."""
+    return {**SETTINGS[kernel][-1], "weight_decay": 0.01, "maximize": False}
+
+
+def scalars_of(kernel, options, step):
+    """The scalars of step 1, 2, ...: the options, and Adam's bias corrections."""
+    if kernel != "adam":
+        return options
+    return {
+        **options,
+        "c1": 1 - options["beta1"] ** step,
+        "c2": 1 - options["beta2"] ** step,
+    }
+
+
+def random_array(random, shape, dtype):
+    return random.standard_normal(shape).astype(dtype)
+
+
+def columns_of(kernel, shapes, dtype, seed=0):
+    """Random w and g, and state that is 0, for tensors of these shapes."""
+    random = np.random.default_rng(seed)
+    w = [random_array(random, shape, dtype) for shape in shapes]
+    g = [random_array(random, shape, dtype) for shape in shapes]
+    state = [[np.zeros(shape, dtype) for shape in shapes] for _ in KERNELS[kernel].arrays[2:]]
+    return [w, g, *state]
+
+
+def copies(columns):
+    return [[array.copy() for array in column] for column in columns]
+
+
+def train(body, kernel, columns, options, steps=STEPS):
+    """Several steps with a new gradient each; the columns afterwards."""
+    columns = copies(columns)
+    random = np.random.default_rng(1)
+    cache = {}
+    for step in range(1, steps + 1):
+        columns[1] = [random_array(random, g.shape, g.dtype) for g in columns[1]]
+        scalars = scalars_of(kernel, options, step)
+        kernels.body(body).update(kernel, columns, scalars, cache)
+    return columns
+
+
+def assert_same_bits(got, expected):
+    for got_column, expected_column in zip(got, expected, strict=True):
+        for a, b in zip(got_column, expected_column, strict=True):
+            assert a.dtype == b.dtype
+            assert a.shape == b.shape
+            assert a.tobytes() == b.tobytes()
+
+
+# The bodies agree.
+
+
+@needs_c
+@every_case
+@every_dtype
+def test_c_equals_numpy_to_the_last_bit(kernel, options, dtype):
+    columns = columns_of(kernel, SIZES, dtype)
+    expected = train("numpy", kernel, columns, options)
+    assert_same_bits(train("c", kernel, columns, options), expected)
+
+
+@every_case
+@every_dtype
+def test_python_is_close_to_numpy(kernel, options, dtype):
+    columns = columns_of(kernel, SIZES, dtype)
+    got = train("python", kernel, columns, options)
+    expected = train("numpy", kernel, columns, options)
+    rtol, atol = {4: (1e-5, 1e-6), 8: (1e-12, 1e-14)}[np.dtype(dtype).itemsize]
+    for got_column, expected_column in zip(got, expected, strict=True):
+        for a, b in zip(got_column, expected_column, strict=True):
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+@every_kernel
+@every_body
+def test_first_step_by_hand(kernel, body):
+    """One step from w = 1, g = 0.5 and state 0, lr = 0.1, decay 0, worked out on paper."""
+    by_hand = {
+        "sgd": 1 - 0.1 * 0.5,
+        "sgd_momentum": 1 - 0.1 * (0.5 + 0.9 * 0.5),
+        "momentum": 1 - 0.1 * 0.5,
+        "adagrad": 1 - 0.1 * 0.5 / (0.5 + 1e-3),
+        "adam": 1 - 0.1 * 0.5 / (0.5 + 1e-3),
+    }
+    columns = [[np.array([1.0])], [np.array([0.5])]]
+    columns += [[np.zeros(1)] for _ in KERNELS[kernel].arrays[2:]]
+    options = {**options_of(kernel), "lr": 0.1, "weight_decay": 0.0}
+    kernels.body(body).update(kernel, columns, scalars_of(kernel, options, 1), {})
+    np.testing.assert_allclose(columns[0][0], [by_hand[kernel]], rtol=1e-14)
+
+
+@every_kernel
+@every_dtype
+@every_body
+def test_offset_views_and_their_neighbours(kernel, dtype, body):
+    """Views at an odd offset are updated alone: what lies around them is left."""
+    expected = columns_of(kernel, [(5,), (2, 3), ()], dtype)
+    around = [[np.full(array.size + 2, 7, dtype) for array in column] for column in expected]
+    columns = [[outer[1:-1].reshape(array.shape) for outer, array in zip(*pair, strict=True)]
+               for pair in zip(around, expected, strict=True)]
+    for column, source in zip(columns, expected, strict=True):
+        for view, array in zip(column, source, strict=True):
+            view[...] = array
+    scalars = scalars_of(kernel, options_of(kernel), 1)
+    kernels.body(body).update(kernel, expected, scalars, {})
+    kernels.body(body).update(kernel, columns, scalars, {})
+    assert_same_bits(columns, expected)
+    assert all(outer[0] == outer[-1] == 7 for column in around for outer in column)
+
+
+@needs_c
+@every_case
+@every_dtype
+def test_nan_and_inf_flow_as_in_numpy(kernel, options, dtype):
+    columns = columns_of(kernel, [8], dtype)
+    columns[0][0][:3] = [np.inf, np.nan, np.finfo(dtype).max]
+    columns[1][0][3:7] = [np.inf, -np.inf, np.nan, np.finfo(dtype).max]
+    expected = copies(columns)
+    for step in range(1, 4):
+        scalars = scalars_of(kernel, options, step)
+        kernels.body("c").update(kernel, columns, scalars, {})
+        kernels.body("numpy").update(kernel, expected, scalars, {})
+    for a, b in zip(columns, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_kernel
+@every_body
+def test_weight_decay_of_0_adds_nothing(kernel, body):
+    """An infinite weight stays infinite: 0 * inf, which is NaN, is not added."""
+    columns = [[np.array([np.inf])], [np.ones(1)]]
+    columns += [[np.zeros(1)] for _ in KERNELS[kernel].arrays[2:]]
+    options = {**options_of(kernel), "weight_decay": 0.0}
+    kernels.body(body).update(kernel, columns, scalars_of(kernel, options, 1), {})
+    assert columns[0][0] == np.inf
+
+
+@every_body
+def test_no_tensors_and_empty_tensors(body):
+    update = kernels.body(body).update
+    scalars = scalars_of("adam", options_of("adam"), 1)
+    update("adam", [[], [], [], []], scalars, {})
+    columns = columns_of("adam", [(0,), (0, 3), (1, 0)], np.float32)
+    update("adam", columns, scalars, {})
+    assert [w.shape for w in columns[0]] == [(0,), (0, 3), (1, 0)]
+
+
+@every_body
+def test_numpy_scalars_and_spare_names_do(body):
+    """Scalars may be NumPy's, and the dict may hold what the kernel does not read."""
+    columns = columns_of("sgd", [3], np.float32)
+    expected = copies(columns)
+    options = {"lr": 0.1, "weight_decay": 0.5, "maximize": True}
+    kernels.body(body).update("sgd", expected, options, {})
+    spare = {**options, "lr": np.float64(0.1), "momentum": 0.9}
+    kernels.body(body).update("sgd", columns, spare, {})
+    assert_same_bits(columns, expected)
+
+
+# What is kept between calls is never stale.
+
+
+@every_body
+def test_exchanged_arrays_are_noticed(body):
+    """After any array is exchanged, the new one is used and the old one left alone."""
+    update = kernels.body(body).update
+    shapes = [(4,), (2, 3), (1,)]
+    scalars = scalars_of("adam", options_of("adam"), 1)
+    columns = columns_of("adam", shapes, np.float32)
+    cache = {}
+    update("adam", columns, scalars, cache)
+    for column, tensor in product(range(4), range(3)):
+        old = columns[column][tensor]
+        before = old.tobytes()
+        columns[column][tensor] = np.full_like(old, 0.25)
+        expected = copies(columns)
+        update("adam", expected, scalars, {})
+        update("adam", columns, scalars, cache)
+        assert_same_bits(columns, expected)
+        assert old.tobytes() == before
+
+
+@every_body
+def test_gradient_changed_in_place_is_read_again(body):
+    columns = columns_of("sgd", [(3,), (2, 2)], np.float32)
+    columns[1][1] = np.asfortranarray(columns[1][1])
+    options = options_of("sgd")
+    cache = {}
+    for value in (1.0, 2.0, 3.0):
+        for g in columns[1]:
+            g[...] = value
+        expected = copies(columns)
+        kernels.body(body).update("sgd", expected, options, {})
+        kernels.body(body).update("sgd", columns, options, cache)
+        assert_same_bits(columns[:1], expected[:1])
+
+
+@every_body
+def test_tensors_come_and_go(body):
+    """A longer or a shorter group, another dtype, another kernel, with one cache."""
+    update = kernels.body(body).update
+    columns = columns_of("sgd", [(3,), (2,), (4,)], np.float32)
+    options = options_of("sgd")
+    cache = {}
+    for count in (3, 1, 2, 3, 0, 3):
+        group = [column[:count] for column in columns]
+        expected = copies(columns)
+        update("sgd", [column[:count] for column in expected], options, {})
+        update("sgd", group, options, cache)
+        assert_same_bits(columns, expected)
+    wide = columns_of("sgd", [(3,)], np.float64)
+    update("sgd", wide, options, cache)
+    w, g = wide
+    before = w[0].copy()
+    update("momentum", [w, g, [np.zeros(3)]], options_of("momentum"), cache)
+    assert (w[0] != before).all()
+
+
+@every_body
+def test_caller_may_change_its_lists(body):
+    """The cache copies the lists: one that is emptied by its owner changes nothing."""
+    columns = columns_of("sgd", [3], np.float32)
+    options = options_of("sgd")
+    w, g = columns[0][0], columns[1][0]
+    cache = {}
+    kernels.body(body).update("sgd", columns, options, cache)
+    for column in columns:
+        column.clear()
+    expected = [[w.copy()], [g.copy()]]
+    kernels.body(body).update("sgd", expected, options, {})
+    kernels.body(body).update("sgd", [[w], [g]], options, cache)
+    assert_same_bits([[w], [g]], expected)
+
+
+@every_kernel
+@every_dtype
+@every_body
+@pytest.mark.parametrize("layout", ["fortran", "strided", "reversed", "broadcast"])
+def test_gradient_of_any_layout(kernel, dtype, body, layout):
+    """PyTorch 2.13's fused CPU optimizers are silently wrong here."""
+    g = {
+        "fortran": np.asfortranarray(np.arange(12, dtype=dtype).reshape(3, 4)),
+        "strided": np.arange(24, dtype=dtype).reshape(3, 8)[:, ::2],
+        "reversed": np.arange(12, dtype=dtype).reshape(3, 4)[::-1],
+        "broadcast": np.broadcast_to(np.arange(4, dtype=dtype), (3, 4)),
+    }[layout]
+    columns = columns_of(kernel, [(3, 4)], dtype)
+    expected = copies(columns)
+    columns[1], expected[1] = [g], [g.copy()]
+    before = g.tobytes()
+    cache = {}
+    for step in (1, 2):
+        scalars = scalars_of(kernel, options_of(kernel), step)
+        kernels.body(body).update(kernel, expected, scalars, {})
+        kernels.body(body).update(kernel, columns, scalars, cache)
+        assert_same_bits(columns[:1] + columns[2:], expected[:1] + expected[2:])
+    assert columns[1][0] is g
+    assert g.tobytes() == before
+
+
+@every_body
+def test_gradients_may_be_read_only_and_shared(body):
+    g = np.ones(3, np.float32)
+    g.flags.writeable = False
+    w = [np.zeros(3, np.float32), np.zeros(3, np.float32)]
+    kernels.body(body).update("sgd", [w, [g, g[:]]], options_of("sgd"), {})
+    assert_same_bits([w[:1]], [w[1:]])
+
+
+# What does not fit is refused, and nothing is written.
+
+
+def misaligned(shape):
+    raw = np.zeros(4 * int(np.prod(shape)) + 1, np.uint8)
+    return raw[1:].view(np.float32).reshape(shape)
+
+
+def read_only(shape):
+    array = np.ones(shape, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+# Each row: the column, the array put there for one of shape (2, 3), the error, its words.
+REFUSALS = [
+    (0, lambda: np.ones((2, 3)), TypeError, "w[1] must be float32"),
+    (1, lambda: np.ones((2, 3)), TypeError, "g[1] must be float32"),
+    (2, lambda: np.ones((2, 3)), TypeError, "m[1] must be float32"),
+    (3, lambda: np.ones((2, 3), np.int32), TypeError, "got int32"),
+    (1, lambda: np.ones((2, 3), ">f4"), TypeError, "native byte order"),
+    (1, lambda: [[1.0] * 3] * 2, TypeError, "must be a numpy.ndarray, got list"),
+    (1, lambda: None, TypeError, "got NoneType"),
+    (1, lambda: np.ma.ones((2, 3), np.float32), TypeError, "got MaskedArray"),
+    (0, lambda: np.float32(1), TypeError, "w[1] must be a numpy.ndarray"),
+    (1, lambda: np.ones((3, 2), np.float32), ValueError, "g[1] must have shape (2, 3)"),
+    (1, lambda: np.ones(6, np.float32), ValueError, "got (6,)"),
+    (2, lambda: np.ones((2, 4), np.float32), ValueError, "m[1] must have shape (2, 3)"),
+    (0, lambda: np.ones((3, 2), np.float32).T, ValueError, "w[1] is updated in place and must"),
+    (3, lambda: np.ones((2, 6), np.float32)[:, ::2], ValueError, "C-contiguous"),
+    (0, lambda: read_only((2, 3)), ValueError, "w[1] is updated in place and must be writable"),
+    (3, lambda: read_only((2, 3)), ValueError, "v[1] is updated in place and must be writable"),
+    (0, lambda: misaligned((2, 3)), ValueError, "w[1] must be aligned"),
+    (1, lambda: misaligned((2, 3)), ValueError, "g[1] must be aligned"),
+    (2, lambda: misaligned((2, 3)), ValueError, "m[1] must be aligned"),
+]
+
+
+def assert_refused(body, columns, cache, error, words):
+    """``update`` raises this error and leaves every array as it was."""
+    arrays = [a for column in columns for a in column if isinstance(a, np.ndarray)]
+    before = [array.tobytes() for array in arrays]
+    scalars = scalars_of("adam", options_of("adam"), 1)
+    with pytest.raises(error, match=re.escape(words)):
+        kernels.body(body).update("adam", columns, scalars, cache)
+    assert [array.tobytes() for array in arrays] == before
+
+
+def used_cache(body, columns):
+    """A cache that has seen these columns in one step."""
+    cache = {}
+    scalars = scalars_of("adam", options_of("adam"), 1)
+    kernels.body(body).update("adam", columns, scalars, cache)
+    return cache
+
+
+every_cache = pytest.mark.parametrize("cached", [False, True], ids=["first", "later"])
+
+
+@pytest.mark.parametrize(("column", "make", "error", "words"), REFUSALS)
+@every_cache
+@every_body
+def test_refused_array(column, make, error, words, cached, body):
+    columns = columns_of("adam", [(2,), (2, 3)], np.float32)
+    cache = used_cache(body, columns) if cached else {}
+    good = [list(arrays) for arrays in columns]
+    columns[column][1] = make()
+    assert_refused(body, columns, cache, error, words)
+    expected = copies(good)
+    scalars = scalars_of("adam", options_of("adam"), 2)
+    kernels.body(body).update("adam", expected, scalars, {})
+    kernels.body(body).update("adam", good, scalars, cache)
+    assert_same_bits(good, expected)
+
+
+# Each row: a column, and what it holds for the one tensor of shape (6,), given its w and m.
+OVERLAPS = {
+    "g is w": (1, lambda w, m: w),
+    "g is a view of w": (1, lambda w, m: w[:]),
+    "g is state": (1, lambda w, m: m),
+    "g overlaps w by one": (1, lambda w, m: w.base[5:11]),
+    "g is w through memoryview": (1, lambda w, m: np.asarray(memoryview(w))),
+    "v is m": (3, lambda w, m: m),
+    "v is a view of m": (3, lambda w, m: m[:]),
+    "v is w": (3, lambda w, m: w),
+    "v overlaps w by one": (3, lambda w, m: w.base[5:11]),
+}
+
+
+@pytest.mark.parametrize(("column", "make"), OVERLAPS.values(), ids=OVERLAPS)
+@every_cache
+@every_body
+def test_refused_overlap(column, make, cached, body):
+    columns = columns_of("adam", [6], np.float32)
+    columns[0][0] = np.arange(20, dtype=np.float32)[:6]
+    cache = used_cache(body, columns) if cached else {}
+    columns[column][0] = make(columns[0][0], columns[2][0])
+    assert_refused(body, columns, cache, ValueError, "share memory")
+
+
+@every_cache
+@every_body
+def test_refused_base_of_weights_as_gradient(cached, body):
+    columns = columns_of("adam", [6], np.float32)
+    base = columns[0][0]
+    columns[0][0] = base[:]
+    cache = used_cache(body, columns) if cached else {}
+    columns[1][0] = base
+    assert_refused(body, columns, cache, ValueError, "share memory")
+
+
+@every_body
+def test_neighbours_in_one_buffer_do_not_overlap(body):
+    arena = np.ones(12, np.float32)
+    columns = [[arena[0:4]], [arena[4:8]]]
+    kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
+    columns[1] = [arena[8:12]]
+    kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
+    assert (arena[:4] < 0).all()
+    assert (arena[4:] == 1).all()
+
+
+@every_body
+def test_refused_overlap_with_memory_from_elsewhere(body):
+    """The owner of memory is not always an array: only bounds tell then."""
+    owner = np.zeros(6, np.float32)
+    columns = columns_of("adam", [6], np.float32)
+    columns[0][0] = np.frombuffer(memoryview(owner), np.float32)
+    cache = used_cache(body, columns)
+    columns[1][0] = owner
+    assert_refused(body, columns, cache, ValueError, "share memory")
+    columns[1][0] = np.ones(6, np.float32)
+    kernels.body(body).update("adam", columns, scalars_of("adam", options_of("adam"), 2), cache)
+    assert owner.all()
+
+
+@every_body
+def test_refused_tensor_given_twice(body):
+    columns = columns_of("adam", [(3,), (3,)], np.float32)
+    columns[0][1] = columns[0][0]
+    assert_refused(body, columns, {}, ValueError, "w[1] and adam: w[0] share memory")
+
+
+@every_cache
+@every_body
+@pytest.mark.parametrize("column", range(4))
+def test_refused_counts(column, cached, body):
+    columns = columns_of("adam", [(2,), (3,)], np.float32)
+    cache = used_cache(body, columns) if cached else {}
+    columns[column].pop()
+    assert_refused(body, columns, cache, ValueError, "one ")
+
+
+@every_body
+def test_refused_calls(body):
+    update = kernels.body(body).update
+    columns = columns_of("sgd", [2], np.float32)
+    before = columns[0][0].tobytes()
+    with pytest.raises(ValueError, match="unknown kernel 'adamax'; choose from sgd"):
+        update("adamax", columns, {}, {})
+    with pytest.raises(ValueError, match=r"sgd takes 2 columns of arrays \(w, g\), got 1"):
+        update("sgd", columns[:1], options_of("sgd"), {})
+    with pytest.raises(KeyError, match="lr"):
+        update("sgd", columns, {"weight_decay": 0.0, "maximize": False}, {})
+    with pytest.raises(TypeError):
+        update("sgd", columns, {**options_of("sgd"), "lr": None}, {})
+    with pytest.raises(TypeError, match="float32 or float64 in native byte order, got int64"):
+        update("sgd", [[np.ones(2, np.int64)], [np.ones(2)]], options_of("sgd"), {})
+    assert columns[0][0].tobytes() == before
+
+
+# The table, the Python bodies and the C header say the same.
+
+
+@every_kernel
+@pytest.mark.parametrize("module", [numpy_arrays, python_loops], ids=label)
+def test_signatures_follow_the_table(kernel, module):
+    row = KERNELS[kernel]
+    names = tuple(inspect.signature(getattr(module, kernel)).parameters)
+    assert names == row.arrays + row.scalars
+
+
+@needs_c
+@every_kernel
+@every_dtype
+def test_prototypes_follow_the_table(kernel, dtype):
+    """C takes what it writes, then g, the sizes and the scalars of the table."""
+    row = KERNELS[kernel]
+    suffix = {np.float32: "f32", np.float64: "f64"}[dtype]
+    header = Path(__file__).parents[1] / "csrc" / "kernels.h"
+    prototype = re.search(
+        rf"void tgl_{kernel}_{suffix}\(([^)]*)\)", header.read_text(encoding="utf-8")
+    )
+    names = re.findall(r"(\w+)(?:,|$)", prototype.group(1))
+    w, g, *state = row.arrays
+    assert names == [w, *state, g, "n", "tensors", *row.scalars]
+
+
+@needs_c
+def test_importing_c_leaves_the_floating_point_mode_alone():
+    """-ffast-math would flush subnormal numbers to 0 in the whole process."""
+    assert "c" in kernels.bodies, kernels.why_not_c()
+    assert np.finfo(np.float32).smallest_subnormal / np.float32(1) > 0
+
+
+# PyTorch.
+
+
+def torch_optimizer(torch, kernel, options, parameters):
+    """PyTorch's optimizer for a kernel, with the same options."""
+    common = {name: options[name] for name in ("lr", "weight_decay", "maximize")}
+    if kernel in ("sgd", "sgd_momentum"):
+        rest = {name: options[name] for name in ("momentum", "dampening", "nesterov")
+                if name in options}
+        return torch.optim.SGD(parameters, **common, **rest)
+    if kernel == "adagrad":
+        return torch.optim.Adagrad(parameters, **common, eps=options["eps"])
+    betas = (options["beta1"], options["beta2"])
+    return torch.optim.Adam(parameters, **common, betas=betas, eps=options["eps"])
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("kernel", "options"), [case for case in CASES if case[0] != "momentum"], ids=label
+)
+@every_dtype
+@every_body
+def test_pytorch_agrees(kernel, options, dtype, body):
+    torch = pytest.importorskip("torch")
+    columns = columns_of(kernel, [(5,), (4, 3)], dtype)
+    parameters = [torch.nn.Parameter(torch.from_numpy(w.copy())) for w in columns[0]]
+    optimizer = torch_optimizer(torch, kernel, options, parameters)
+    random = np.random.default_rng(2)
+    cache = {}
+    for step in range(1, 21):
+        columns[1] = [random_array(random, w.shape, dtype) for w in columns[0]]
+        for parameter, g in zip(parameters, columns[1], strict=True):
+            parameter.grad = torch.from_numpy(g.copy())
+        scalars = dict(scalars_of(kernel, options, step))
+        if step == 1 and "dampening" in scalars:
+            scalars["dampening"] = 0.0
+        kernels.body(body).update(kernel, columns, scalars, cache)
+        optimizer.step()
+    rtol, atol = {4: (1e-5, 1e-6), 8: (1e-12, 1e-14)}[np.dtype(dtype).itemsize]
+    for w, parameter in zip(columns[0], parameters, strict=True):
+        np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=rtol, atol=atol)

@@ -1,0 +1,125 @@
+"""The numeric kernels of the optimizers in three bodies, and the choice between them.
+
+| backend  | module          | what it is                                          |
+| -------- | --------------- | --------------------------------------------------- |
+| "c"      | native.py       | C loops, one call for a whole group of tensors      |
+| "numpy"  | numpy_arrays.py | a whole array at a time: what tests compare with    |
+| "python" | python_loops.py | an element at a time: to read, and to time          |
+
+The default is "c" where it was compiled, otherwise "numpy". The environment variable
+TINYGRAD_LITE_BACKEND, read on import, overrides it. Nothing falls back in silence: where "c"
+is asked for and was not compiled, and where it was compiled from other sources than this
+Python code needs, there is an error. Nothing here imports the rest of tinygrad_lite.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import ModuleType
+
+from tinygrad_lite.kernels import numpy_arrays, python_loops
+from tinygrad_lite.kernels.table import KERNELS
+
+__all__ = ["BACKENDS", "KERNELS", "backend", "body", "get_backend", "set_backend", "why_not_c"]
+
+BACKENDS = ("c", "numpy", "python")
+VARIABLE = "TINYGRAD_LITE_BACKEND"
+REBUILD = (
+    "to build it: `python -m pip install --no-cache-dir --force-reinstall --no-deps .` "
+    "in the source directory, or `make build` in a checkout"
+)
+
+bodies: dict[str, ModuleType] = {"numpy": numpy_arrays, "python": python_loops}
+
+# A compiled module that is absent is one thing; one that is there and fails must be heard of.
+if find_spec("tinygrad_lite.kernels._kernels") is not None:
+    try:
+        from tinygrad_lite.kernels import native
+    except ImportError as error:
+        raise ImportError(
+            f"the C kernels of tinygrad_lite do not load: {error}; {REBUILD}"
+        ) from error
+    bodies["c"] = native
+
+
+def get_backend() -> str:
+    """The name of the backend that is in use: "c", "numpy" or "python"."""
+    return current
+
+
+def set_backend(name: str) -> None:
+    """Use the backend ``name`` ("c", "numpy" or "python") in the whole process from now on.
+
+    Raises:
+        ValueError: there is no backend of this name.
+        RuntimeError: "c" was not compiled; the message says why, and how to build it.
+    """
+    global current
+    body(name)
+    current = name
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Use the backend ``name`` inside a ``with`` block, or in a function it decorates.
+
+    The choice holds for the whole process, other threads included, until the block ends.
+    Raises what `set_backend` raises.
+    """
+    before = get_backend()
+    set_backend(name)
+    try:
+        yield
+    finally:
+        set_backend(before)
+
+
+def body(name: str | None = None) -> ModuleType:
+    """The module of the backend ``name``, by default of the one in use.
+
+    Its ``update(kernel, columns, scalars, cache)`` is described in numpy_arrays.py.
+    Raises what `set_backend` raises.
+    """
+    name = current if name is None else name
+    if name in bodies:
+        return bodies[name]
+    if name in BACKENDS:
+        raise RuntimeError(f'backend "c" is not available: {why_not_c()}')
+    raise ValueError(f"unknown backend {name!r}; choose from {', '.join(BACKENDS)}")
+
+
+def why_not_c() -> str:
+    """Why the backend "c" is not available, and how to build it; "" where it is available."""
+    if "c" in bodies:
+        return ""
+    if opted_out():
+        return f"tinygrad_lite was built without C on purpose (TINYGRAD_LITE_NO_C); {REBUILD}"
+    return f"its C sources were never compiled here; {REBUILD}"
+
+
+def opted_out() -> bool:
+    """Whether this installation was built without C on purpose.
+
+    A build that should have C and fails to compile it leaves no wheel. So a wheel of Python
+    files only was made with TINYGRAD_LITE_NO_C.
+    """
+    from importlib.metadata import distributions  # slow to import
+
+    wheels = [found.read_text("WHEEL") or "" for found in distributions(name="tinygrad_lite")]
+    return any("Root-Is-Purelib: true" in wheel for wheel in wheels)
+
+
+def first_backend() -> str:
+    """The backend to begin with: that of the environment variable, or the fastest."""
+    name = os.environ.get(VARIABLE)
+    if not name:
+        return "c" if "c" in bodies else "numpy"
+    try:
+        body(name)
+    except (RuntimeError, ValueError) as error:
+        raise type(error)(f"environment variable {VARIABLE}={name}: {error}") from None
+    return name
+
+
+current = first_backend()
