@@ -1,0 +1,634 @@
+"""The engine: a graph of operations, and the sweep that differentiates it backwards.
+
+It imports the standard library only: what a node holds (a float, an array) is the business
+of the two skins, ``Value`` and ``Tensor``. Every number passes through one function,
+`apply`; every gradient through one loop, `_sweep`.
+
+An op is one paragraph, its result and one gradient rule per input::
+
+    @op(lambda g, _y, _a, b: g * b,          # dL/da
+        lambda g, _y, a, _b: g * a)          # dL/db
+    def multiply(a, b):
+        return a * b
+
+``g`` is the gradient of the result, ``y`` the result, the rest the inputs; static arguments
+(``axis=``) are keywords. A rule marks with an underscore an argument whose numbers it does
+not read (its shape it may), so that changing that argument later is harmless. A rule returns
+a new object or ``g`` itself. The ordinary sweep calls rules on plain data; with
+``create_graph=True`` it calls the very same rules on nodes, and derivatives of any order
+follow.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ContextDecorator
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+__all__ = ["Node", "Op", "apply", "enable_grad", "grad", "no_grad", "op"]
+
+# One clock stamps the birth of each recorded node and each change in place. So children are
+# younger than their parents, and data changed after an op read it is younger than the op.
+_clock = itertools.count(1)
+_latest_change = [0]
+
+
+def mark_changed(cell: list[int]) -> None:
+    """Stamp a tensor's cell: its data was just changed in place."""
+    cell[0] = _latest_change[0] = now()
+
+
+def now() -> int:
+    """The next tick of the clock."""
+    return next(_clock)
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_mode = _Mode()
+
+
+class _SetRecording(ContextDecorator):
+    """Switch recording on or off for this thread; the state before comes back on leaving."""
+
+    recording: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def _recreate_cm(self) -> _SetRecording:
+        return type(self)()
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self.recording
+
+    def __exit__(self, *exception: object) -> None:
+        _mode.recording = self._before.pop()
+
+
+class no_grad(_SetRecording):
+    """Record nothing: ``with tg.no_grad():`` or ``@tg.no_grad()``, for this thread only."""
+
+    recording = False
+
+
+class enable_grad(_SetRecording):
+    """Record again inside a `no_grad` block; a context manager and a decorator too."""
+
+    recording = True
+
+
+class Op:
+    """One operation: its forward function and one gradient rule per input.
+
+    Attributes:
+        name: the function's name, as error messages and graphs show it.
+        forward: plain data in, plain data out.
+        rules: ``rules[i](g, y, *inputs, **static)`` is the gradient for input i; None where
+            the result does not depend smoothly on it.
+        each: for ops of any number of inputs, one rule ``each(g, y, i, *inputs, **static)``.
+        view: whether the result may share the memory of the first input.
+        reads: for each rule, which of ``(y, *inputs)`` it reads.
+        static_names: names of the arguments behind the inputs.
+        defaults: default values of static arguments.
+    """
+
+    __slots__ = ("name", "forward", "rules", "each", "view", "reads", "static_names",
+                 "defaults", "smooth")
+
+    def __init__(self, forward: Callable, rules: tuple, each: Callable | None, view: bool):
+        code = forward.__code__  # type: ignore[attr-defined]  # every def has one
+        names = code.co_varnames[:code.co_argcount]
+        defaults = forward.__defaults__ or ()  # type: ignore[attr-defined]  # as above
+        self.name = forward.__name__
+        self.forward = forward
+        self.rules = rules
+        self.each = each
+        self.view = view
+        self.reads = {rule: _read_arguments(rule) for rule in rules if rule is not None}
+        self.static_names = names[len(rules):]
+        self.defaults = dict(zip(names[len(names) - len(defaults):], defaults))
+        self.defaults.update(forward.__kwdefaults__ or {})  # type: ignore[attr-defined]
+        self.smooth = each is not None or any(rule is not None for rule in rules)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+def _read_arguments(rule: Callable) -> Iterable[bool]:
+    """Which of ``(y, *inputs)`` the rule reads: those not marked by an underscore."""
+    code = getattr(rule, "__code__", None)
+    if code is None:
+        return itertools.repeat(True)
+    return tuple(not name.startswith("_") for name in code.co_varnames[1:code.co_argcount])
+
+
+def op(*rules: Callable | None, each: Callable | None = None, view: bool = False) -> Callable:
+    """Make an op of a function; see the head of this module for the form.
+
+    Args:
+        rules: one gradient rule per input, or None where there is no gradient.
+        each: instead of `rules`, one rule for an op that takes any number of inputs.
+        view: True if the result may share the memory of the first input.
+
+    Returns:
+        A decorator. The op that it makes takes nodes and returns a node; given plain data
+        only, it returns plain data and records nothing.
+
+    Raises:
+        TypeError: when there is neither a rule per input nor `each`.
+    """
+    if bool(rules) == (each is not None):
+        raise TypeError("op() takes one rule per input, or each=rule; got "
+                        f"{len(rules)} rules and each={each}")
+
+    def decorate(forward: Callable) -> Callable:
+        this = Op(forward, rules, each, view)
+        arity = len(rules) if rules else None
+
+        @functools.wraps(forward)
+        def call(*inputs: Any, **static: Any) -> Any:
+            if arity is not None and len(inputs) != arity:
+                inputs = _split_static(this, inputs, static)
+            if this.defaults:
+                static = {**this.defaults, **static}
+            return apply(this, inputs, static)
+
+        call.op = this  # type: ignore[attr-defined]  # so that tests and tables find it
+        return call
+
+    return decorate
+
+
+def _split_static(op: Op, inputs: tuple, static: dict) -> tuple:
+    """Give the positional arguments behind the inputs their names; return the inputs."""
+    arity = len(op.rules)
+    surplus = inputs[arity:]
+    if len(inputs) < arity or len(surplus) > len(op.static_names):
+        raise TypeError(f"{op.name}() takes {arity} inputs by position, then "
+                        f"{', '.join(op.static_names) or 'nothing'}; got {len(inputs)}")
+    for name, argument in zip(op.static_names, surplus):
+        if name in static:
+            raise TypeError(f"{op.name}() got multiple values for argument '{name}'")
+        static[name] = argument
+    return inputs[:arity]
+
+
+class Node:
+    """A number or an array in the graph; `Value` and `Tensor` are its two kinds.
+
+    A node holds the record of its op and, through it, its parents; nothing holds a node
+    back, so a graph dies as soon as its last node is dropped.
+
+    Each kind provides: ``_wrap(data, inputs)`` (a node around a result), ``_one()`` (the
+    seed of a sweep), ``_plain_grad(g)`` (a user's gradient, checked), ``_fit(g)`` (a
+    gradient of this node's kind and shape), ``_own(g, borrowed)`` (one that nobody else
+    holds), ``_public(g)`` (what ``.grad`` and hooks show), ``_zero()``.
+    """
+
+    # A leaf has _op None, and of the slots behind it none is set. `_inputs` is None once the
+    # graph is freed; `_saved` is the inputs' data as the op saw it, a tuple, which the
+    # garbage collector soon stops looking at.
+    __slots__ = ("_data", "_grad", "_requires_grad", "_hooks", "_op", "_birth", "_inputs",
+                 "_saved", "_static", "__weakref__")
+
+    _changed: Any = (0,)      # when the data last changed in place; floats never do
+    _keeps_grad = False       # whether nodes that are no leaves keep their gradient too
+    _fitting: Any = None      # a type of plain gradient that fits without `_fit`
+    _rank = 0                 # the kind of higher rank wins where two meet
+
+    _data: Any
+    _grad: Any
+    _requires_grad: bool
+    _hooks: dict | None
+    _op: Op | None
+    _birth: int
+    _inputs: tuple | None
+    _saved: tuple | None
+    _static: dict
+
+    @staticmethod
+    def _ieee(number: Any) -> Any:
+        """The number as a type that divides by zero as IEEE 754 says."""
+        return number
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this node, rather than a recorded op."""
+        return self._op is None
+
+    @property
+    def op_name(self) -> str:
+        """Name of the op that made this node; empty for a leaf."""
+        return "" if self._op is None else self._op.name
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """The nodes that this node was made from; empty for a leaf or a freed graph."""
+        inputs = () if self._op is None else self._inputs or ()
+        return tuple(x for x in inputs if isinstance(x, Node))
+
+    def _inherit(self, other: Node) -> None:
+        """Take over another node's history."""
+        self._requires_grad = other._requires_grad
+        self._op = other._op
+        if other._op is not None:
+            self._birth = other._birth
+            self._inputs = other._inputs
+            self._saved = other._saved
+            self._static = other._static
+
+    def __reduce__(self) -> tuple:
+        """Copy and pickle a leaf, with its gradient's numbers but without its hooks."""
+        if self._op is not None:
+            raise RuntimeError("only leaves can be copied or pickled; this node is the "
+                               f"result of '{self.op_name}': detach() it first")
+        return _rebuild, (type(self), self._data, self._requires_grad, self._grad)
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None,
+                 create_graph: bool = False) -> None:
+        """Add dself/dleaf to ``.grad`` of every leaf that requires a gradient.
+
+        Args:
+            gradient: dL/dself, of this node's shape; 1 if left out, which only a node of
+                one element allows.
+            retain_graph: keep the graph for another sweep; `create_graph` if left out.
+            create_graph: record the sweep itself, so that gradients can be differentiated.
+
+        Raises:
+            RuntimeError: if the node needs no gradient, is not a scalar and has no
+                `gradient`, belongs to a graph already freed, or if an op's saved data was
+                changed in place.
+        """
+        _check_differentiable(self)
+        retain = create_graph if retain_graph is None else retain_graph
+        for leaf, g in _sweep([self], [gradient], None, retain, create_graph).items():
+            _accumulate(leaf, g)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
+        """Call ``hook(grad)`` when a sweep has this node's whole gradient.
+
+        What the hook returns, if not None, replaces the gradient. Hooks run in the order of
+        their registration.
+
+        Raises:
+            RuntimeError: if the node requires no gradient.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a node that doesn't require "
+                               "gradient; set requires_grad=True first")
+        if self._hooks is None:
+            self._hooks = {}
+        key = next(_clock)
+        self._hooks[key] = hook
+        return HookHandle(self._hooks, key)
+
+    def retain_grad(self) -> None:
+        """Keep ``.grad`` on this node too, though no leaf; on a leaf this changes nothing.
+
+        Raises:
+            RuntimeError: if the node requires no gradient.
+        """
+        if not self._requires_grad:
+            raise RuntimeError("can't retain_grad on a node that has requires_grad=False")
+        if self._hooks is None:
+            self._hooks = {}
+        self._hooks[_RETAIN] = None
+
+
+def _rebuild(kind: Any, data: Any, requires_grad: bool, grad: Any) -> Node:
+    node = kind(data)
+    node.requires_grad = requires_grad
+    node._grad = grad
+    return node
+
+
+_RETAIN = "retain_grad"
+
+
+class HookHandle:
+    """Returned by `Node.register_hook`; `remove` takes the hook away again."""
+
+    def __init__(self, hooks: dict, key: int) -> None:
+        self._hooks = hooks
+        self._key = key
+
+    def remove(self) -> None:
+        """Remove the hook; a second call changes nothing."""
+        self._hooks.pop(self._key, None)
+
+
+# For each type of plain data, the function that makes a node of it; the skins register.
+kinds: dict[type, Callable[[Any, list], Node]] = {}
+
+
+def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
+    """Run one op: unwrap the inputs, compute, wrap the result, record what backward needs.
+
+    Args:
+        op: the operation.
+        inputs: nodes and plain data, as the op's rules expect them.
+        static: every static argument by name.
+
+    Returns:
+        A node; plain data if no input is a node.
+    """
+    data = []
+    some = None
+    differentiable = False
+    for x in inputs:
+        if isinstance(x, Node):
+            some = x
+            data.append(x._data)
+            if x._requires_grad:
+                differentiable = True
+        else:
+            data.append(x)
+    if some is None:
+        return op.forward(*data, **static)
+    try:
+        y = op.forward(*data, **static)
+    except ZeroDivisionError:
+        y = op.forward(*map(some._ieee, data), **static)
+    wrap = kinds.get(type(y)) or _highest_kind(inputs)
+    result = wrap(y, data)
+    if op.view:
+        result._share_changes(inputs[0])  # type: ignore[attr-defined]  # tensors only
+    if differentiable and op.smooth and _mode.recording:
+        result._requires_grad = True
+        result._op = op
+        result._birth = next(_clock)
+        result._inputs = inputs
+        result._saved = tuple(data)
+        result._static = static
+    return result
+
+
+def _highest_kind(inputs: tuple) -> Callable[[Any, list], Node]:
+    """How to wrap a result whose type says nothing, such as a NumPy scalar."""
+    nodes = [x for x in inputs if isinstance(x, Node)]
+    return max(nodes, key=attrgetter("_rank"))._wrap  # type: ignore[attr-defined]
+
+
+_FREED_MESSAGE = (
+    "Trying to backward through the graph a second time, but its saved data has been freed "
+    "by the first sweep. Pass retain_graph=True to the first backward or grad call")
+
+
+def _changed_message(op: Any) -> str:
+    return (f"the data that '{op.name}' saved for its gradient has been modified by an "
+            "inplace operation since; make the change after backward, or on a copy")
+
+
+def _recorded(roots: Iterable[Node]) -> list[Node]:
+    """Every recorded node that the roots depend on, parents before children."""
+    found = dict.fromkeys(root for root in roots if root._op is not None)
+    stack = list(found)
+    while stack:
+        node = stack.pop()
+        inputs = node._inputs
+        if inputs is None:
+            raise RuntimeError(_FREED_MESSAGE)
+        for x in inputs:
+            if isinstance(x, Node) and x._op is not None and x not in found:
+                found[x] = None
+                stack.append(x)
+                if x._birth > node._birth:
+                    raise RuntimeError(_changed_message(node._op))
+    return sorted(found, key=attrgetter("_birth"))
+
+
+def _leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
+    """The targets and all nodes whose gradient a target's gradient needs."""
+    needed = set(targets)
+    for node in order:
+        if any(isinstance(x, Node) and x in needed for x in node._inputs or ()):
+            needed.add(node)
+    return needed
+
+
+def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] | None,
+           retain_graph: bool, create_graph: bool) -> dict[Node, Any]:
+    """Pull the seeds back through the graph, youngest node first.
+
+    Args:
+        roots: the nodes to differentiate.
+        seeds: dL/droot for each, as the user gave it, or None for 1.
+        targets: nodes whose gradients are wanted; None for every leaf.
+        retain_graph: keep the records; otherwise each is freed as soon as it was used.
+        create_graph: run the rules on nodes, and record them.
+
+    Returns:
+        The gradients of the leaves, or of the targets. No two share a buffer. They are
+        nodes if `create_graph`, else plain data.
+    """
+    order = _recorded(roots)
+    needed = None if targets is None else _leading_to(targets, order)
+    wanted = frozenset(targets or ())
+    grads: dict[Node, Any] = {}
+    kept: dict[Node, Any] = {}
+    before = _mode.recording
+    _mode.recording = create_graph
+    try:
+        for root, seed in zip(roots, seeds):
+            seed = _seed(root, seed, create_graph)
+            grads[root] = grads[root] + seed if root in grads else seed
+        while order:
+            node = order.pop()
+            g = grads.pop(node, None)
+            if g is not None:
+                if node._hooks:
+                    g = _run_hooks(node, g, targets is None)
+                if node._keeps_grad and targets is None:
+                    node._grad = g if node._grad is None else node._grad + g
+                elif node in wanted:
+                    kept[node] = node._own(g, True)
+                _pull(node, g, grads, needed)
+            if not retain_graph:
+                node._inputs = node._saved = None
+        for leaf, g in grads.items():
+            if targets is None or leaf in wanted:
+                kept[leaf] = _run_hooks(leaf, g, False) if leaf._hooks else g
+    finally:
+        _mode.recording = before
+    return kept
+
+
+def _seed(root: Node, seed: Any, create_graph: bool) -> Any:
+    """The gradient that a sweep starts from at this root, in memory of its own."""
+    plain = root._one() if seed is None else root._plain_grad(seed)
+    if not create_graph:
+        return plain
+    if isinstance(seed, Node):
+        return root._own(root._fit(seed), True)
+    return root._wrap(plain, [plain])
+
+
+def _accumulate(node: Node, g: Any) -> None:
+    """Add g to ``.grad``, in a new object: whoever read the old one keeps what was read."""
+    g = node._public(g)
+    node._grad = g if node._grad is None else node._grad + g
+
+
+def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) -> None:
+    """Hand the gradient g of a node on to the inputs of its op.
+
+    Under create_graph g is a node, and the rule gets nodes.
+    """
+    op: Any = node._op
+    saved: Any = node._saved
+    static = node._static
+    y = node._data
+    unchanged = _latest_change[0] < node._birth
+    if isinstance(g, Node):
+        y = node
+        saved = _as_nodes(node)
+    for x, rule in zip(node._inputs or (), op.rules or _numbered(op.each)):
+        if rule is None or not isinstance(x, Node) or not x._requires_grad:
+            continue
+        if needed is not None and x not in needed:
+            continue
+        if not unchanged:
+            _check_unchanged(node, rule)
+        try:
+            d = rule(g, y, *saved, **static) if static else rule(g, y, *saved)
+        except ZeroDivisionError:
+            ieee = node._ieee
+            d = rule(ieee(g), ieee(y), *map(ieee, saved), **static)
+        if d is None:
+            continue
+        if type(d) is not x._fitting:
+            d = x._fit(d)
+            if x._op is None:
+                d = x._own(d, d is g or d is y or _holds(saved, d))
+        grads[x] = grads[x] + d if x in grads else d
+
+
+def _numbered(each: Callable) -> Iterator[Callable]:
+    """The rules for input 0, 1, ... of an op that has one rule for all of them."""
+    for i in itertools.count():
+        yield partial(_call_each, each, i)
+
+
+def _call_each(each: Callable, i: int, g: Any, y: Any, *inputs: Any, **static: Any) -> Any:
+    return each(g, y, i, *inputs, **static)
+
+
+def _holds(saved: Iterable[Any], d: Any) -> bool:
+    """Whether d itself is there; ``in`` would compare arrays by their numbers."""
+    for x in saved:
+        if x is d:
+            return True
+    return False
+
+
+def _as_nodes(node: Node) -> list:
+    """The inputs as rules see them under create_graph: nodes where a gradient flows."""
+    seen = []
+    for x, data in zip(node._inputs or (), node._saved or ()):
+        if isinstance(x, Node) and x._requires_grad:
+            if x._data is not data:
+                raise RuntimeError(_changed_message(node._op))
+            seen.append(x)
+        else:
+            seen.append(data)
+    return seen
+
+
+def _check_unchanged(node: Node, rule: Callable) -> None:
+    """Raise if a rule of the node's op would read data that changed after the op ran."""
+    inputs: Any = node._inputs
+    op: Any = node._op
+    reads = op.reads.get(rule, itertools.repeat(True))
+    for x, read in zip((node, *inputs), reads):
+        if read and isinstance(x, Node) and x._changed[0] > node._birth:
+            raise RuntimeError(_changed_message(op))
+
+
+def _run_hooks(node: Node, g: Any, retain: bool) -> Any:
+    """The gradient after the node's hooks have seen it, and perhaps replaced it.
+
+    `retain` says whether to add the outcome to ``.grad``, where the node asked for that.
+    """
+    hooks: Any = node._hooks
+    for key, hook in tuple(hooks.items()):
+        if key == _RETAIN:
+            continue
+        new = hook(node._public(g))
+        if new is not None:
+            g = _seed(node, new, isinstance(g, Node))
+    if retain and _RETAIN in hooks and not node._keeps_grad:
+        _accumulate(node, node._own(g, True))
+    return g
+
+
+def _check_differentiable(node: Node) -> None:
+    if not node._requires_grad:
+        raise RuntimeError("element 0 of the outputs does not require grad and was not made "
+                           "by a recorded op; set requires_grad=True on an input, outside "
+                           "no_grad")
+
+
+def _as_list(x: Any) -> list:
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def grad(outputs: Node | Sequence[Node], inputs: Node | Sequence[Node],
+         grad_outputs: Any = None, create_graph: bool = False,
+         retain_graph: bool | None = None) -> tuple[Any, ...]:
+    """The gradients of the outputs' sum with respect to each input, leaving ``.grad`` alone.
+
+    Args:
+        outputs: a node, or several.
+        inputs: a node, or several; leaves or not.
+        grad_outputs: dL/doutput for each output; ones if left out, which only outputs of one
+            element allow.
+        create_graph: record the sweep, so that the result can be differentiated again.
+        retain_graph: keep the graph; `create_graph` if left out.
+
+    Returns:
+        A tuple, one gradient per input, of its shape. An input that the outputs do not
+        depend on has the gradient zero.
+
+    Raises:
+        RuntimeError: as `Node.backward`, or if an input does not require a gradient.
+        ValueError: if there are not as many `grad_outputs` as outputs.
+    """
+    roots = _as_list(outputs)
+    targets = _as_list(inputs)
+    given = [None] * len(roots) if grad_outputs is None else _as_list(grad_outputs)
+    if len(given) != len(roots):
+        raise ValueError(f"expected one of grad_outputs per output, {len(roots)}; "
+                         f"got {len(given)}")
+    for target in targets:
+        if not target._requires_grad:
+            raise RuntimeError("one of the inputs to grad() does not require grad; set "
+                               "requires_grad=True before the outputs are computed")
+    for root in roots:
+        _check_differentiable(root)
+    retain = create_graph if retain_graph is None else retain_graph
+    found = _sweep(roots, given, targets, retain, create_graph)
+    results = []
+    for target in targets:
+        results.append(_result(target, found.get(target), create_graph))
+        if target in found:
+            found[target] = target._own(found[target], True)  # if it is asked for again
+    return tuple(results)
+
+
+def _result(target: Node, g: Any, create_graph: bool) -> Any:
+    """A gradient as `grad` returns it; one that depends on nothing is still a leaf."""
+    public = target._public(target._zero() if g is None else g)
+    if create_graph and not isinstance(public, Node):
+        public = target._wrap(public, [public])
+    if create_graph:
+        public._requires_grad = True
+    return public

@@ -1,0 +1,812 @@
+"""The table of operations: each one its result, and one gradient rule per input.
+
+The form is explained at the head of `engine`. Rules use operators and ops only, never
+``np.`` functions on their arguments, for they run on plain data and on nodes alike. Every op
+returns plain data when it is given plain data only.
+
+It imports the engine and NumPy, never a skin: one table serves `Value` and `Tensor`.
+Gradients where a function has a kink are listed in docs/gradients.md.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .engine import Node, apply, op
+
+__all__ = [
+    "abs", "add", "argmax", "argmin", "broadcast_to", "clip", "concatenate", "cos", "cumsum",
+    "divide", "einsum", "exp", "expand_dims", "flatten", "flip", "log", "log1p",
+    "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "multiply", "negative", "pad", "power", "prod", "relu", "reshape", "sigmoid", "sign",
+    "sin", "softmax", "split", "sqrt", "squeeze", "stack", "std", "subtract", "sum",
+    "swapaxes", "take", "tanh", "transpose", "var", "where",
+]
+
+# ---- arithmetic ----------------------------------------------------------------------
+
+
+@op(lambda g, *_: g,
+    lambda g, *_: g)
+def add(a, b):
+    """y = a + b, element by element."""
+    return a + b
+
+
+@op(lambda g, *_: g,
+    lambda g, *_: -g)
+def subtract(a, b):
+    """y = a - b, element by element."""
+    return a - b
+
+
+@op(lambda g, _y, _a, b: g * b,
+    lambda g, _y, a, _b: g * a)
+def multiply(a, b):
+    """y = a * b, element by element."""
+    return a * b
+
+
+@op(lambda g, _y, _a, b: g / b,
+    lambda g, y, _a, b: -g * y / b)
+def divide(a, b):
+    """y = a / b, element by element; division by zero gives inf or nan."""
+    return a / b
+
+
+@op(lambda g, *_: -g)
+def negative(a):
+    """y = -a."""
+    return -a
+
+
+def _power_base(g, _y, a, b):
+    """g b a^(b-1), and 0 where b = 0, even at a = 0."""
+    if isinstance(b, (int, float)):
+        return g * (b * power(a, b - 1)) if b else g * 0.0
+    return g * b * power(a, where(b == 0, 1.0, b - 1))
+
+
+def _power_exponent(g, y, a, b):
+    """g y log a, and 0 where a = 0 and b >= 0."""
+    flat = (a == 0) * (b >= 0)
+    return where(flat, g * 0.0, g * y * log(where(flat, 1.0, a)))
+
+
+@op(_power_base, _power_exponent)
+def power(a, b):
+    """y = a ** b, element by element; 0 ** 0 is 1, a negative a needs an integer b."""
+    return np.asarray(a) ** b
+
+
+@op(lambda g, _y, a: g * sign(a))
+def abs(a):
+    """y = |a|; the gradient at 0 is 0."""
+    return np.abs(a)
+
+
+@op(None)
+def sign(a):
+    """y = -1, 0 or 1; no gradient."""
+    return np.sign(a)
+
+
+# ---- elementary functions ------------------------------------------------------------
+
+
+def _floating(a):
+    """Integers as float32; of small ones NumPy would make float16."""
+    if isinstance(a, np.ndarray) and a.dtype.kind != "f":
+        return a.astype(np.float32)
+    return a
+
+
+@op(lambda g, y, _a: g * y)
+def exp(a):
+    """y = e ** a."""
+    return np.exp(_floating(a))
+
+
+@op(lambda g, _y, a: g / a)
+def log(a):
+    """y = ln a."""
+    return np.log(_floating(a))
+
+
+@op(lambda g, _y, a: g / (1 + a))
+def log1p(a):
+    """y = ln(1 + a), exact for small a."""
+    return np.log1p(_floating(a))
+
+
+@op(lambda g, y, _a: g / (2 * y))
+def sqrt(a):
+    """y = the square root of a; the gradient at 0 is inf."""
+    return np.sqrt(_floating(a))
+
+
+@op(lambda g, _y, a: g * cos(a))
+def sin(a):
+    """y = sin a."""
+    return np.sin(_floating(a))
+
+
+@op(lambda g, _y, a: -g * sin(a))
+def cos(a):
+    """y = cos a."""
+    return np.cos(_floating(a))
+
+
+@op(lambda g, y, _a: g * (1 - y * y))
+def tanh(a):
+    """y = tanh a."""
+    return np.tanh(_floating(a))
+
+
+@op(lambda g, y, _a: g * y * (1 - y))
+def sigmoid(a):
+    """y = 1 / (1 + e ** -a), without overflow at any a."""
+    a = np.asarray(_floating(a))
+    z = np.exp(-np.abs(a))
+    return np.where(a < 0, z, 1) / (1 + z)
+
+
+@op(lambda g, y, _a: g * (y > 0))
+def relu(a):
+    """y = a where a > 0, else 0; the gradient at 0 is 0."""
+    return np.maximum(a, 0)
+
+
+# ---- comparison and choice -----------------------------------------------------------
+
+
+@op(None, None)
+def equal(a, b):
+    """y = (a == b), element by element; no gradient."""
+    return np.equal(a, b)
+
+
+@op(None, None)
+def not_equal(a, b):
+    """y = (a != b), element by element; no gradient."""
+    return np.not_equal(a, b)
+
+
+@op(None, None)
+def less(a, b):
+    """y = (a < b), element by element; no gradient."""
+    return np.less(a, b)
+
+
+@op(None, None)
+def less_equal(a, b):
+    """y = (a <= b), element by element; no gradient."""
+    return np.less_equal(a, b)
+
+
+@op(None, None)
+def greater(a, b):
+    """y = (a > b), element by element; no gradient."""
+    return np.greater(a, b)
+
+
+@op(None, None)
+def greater_equal(a, b):
+    """y = (a >= b), element by element; no gradient."""
+    return np.greater_equal(a, b)
+
+
+def _share_of_larger(g, larger, equal):
+    """g where this input is the larger, half of it in a tie, else 0."""
+    return where(equal, g * 0.5, g * larger)
+
+
+@op(lambda g, _y, a, b: _share_of_larger(g, a > b, a == b),
+    lambda g, _y, a, b: _share_of_larger(g, b > a, a == b))
+def maximum(a, b):
+    """y = the larger of a and b, element by element; a tie shares the gradient evenly."""
+    return np.maximum(a, b)
+
+
+@op(lambda g, _y, a, b: _share_of_larger(g, a < b, a == b),
+    lambda g, _y, a, b: _share_of_larger(g, b < a, a == b))
+def minimum(a, b):
+    """y = the smaller of a and b, element by element; a tie shares the gradient evenly."""
+    return np.minimum(a, b)
+
+
+@op(None,
+    lambda g, _y, condition, _a, _b: where(condition, g, g * 0.0),
+    lambda g, _y, condition, _a, _b: where(condition, g * 0.0, g))
+def where(condition, a, b):
+    """y = a where the condition holds, else b.
+
+    The branch not taken has the gradient 0; yet 0 * inf is nan, so guard its *argument* with
+    a second `where` if its own derivative is infinite there.
+    """
+    y = np.where(condition, a, b)
+    return y if y.ndim else y[()]
+
+
+def _inside(a, min, max):
+    """Whether min <= a <= max, either of which may be None."""
+    above = True if min is None else a >= _constant(min)
+    below = True if max is None else a <= _constant(max)
+    return above * below
+
+
+def _constant(x):
+    """The plain data of an argument through which no gradient flows."""
+    return x._data if isinstance(x, Node) else x
+
+
+@op(lambda g, _y, a, min, max: g * _inside(a, min, max))
+def clip(a, min=None, max=None):
+    """y = a held between min and max; the gradient is 1 inside and on the bounds, else 0.
+
+    Args:
+        min, max: numbers or arrays, constant; None for no bound.
+    """
+    return np.clip(a, _constant(min), _constant(max))
+
+
+# ---- reductions ----------------------------------------------------------------------
+
+
+def _restore(g, axis, keepdims):
+    """Give a reduced g its axes back, each of length 1."""
+    if keepdims or axis is None:
+        return g
+    return expand_dims(g, axis=axis)
+
+
+def _count(a, axis):
+    """How many elements of a one sum over the axis takes in."""
+    shape = np.shape(a)
+    if axis is None:
+        return math.prod(shape)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(shape[i] for i in axes)
+
+
+@op(lambda g, _y, _a, axis, keepdims:
+        broadcast_to(_restore(g, axis, keepdims), np.shape(_a)))
+def sum(a, axis=None, keepdims=False):
+    """y = the sum over an axis, several, or all."""
+    return np.add.reduce(a, axis=axis, keepdims=keepdims)
+
+
+@op(lambda g, _y, _a, axis, keepdims:
+        broadcast_to(_restore(g, axis, keepdims) / builtins.max(_count(_a, axis), 1),
+                     np.shape(_a)))
+def mean(a, axis=None, keepdims=False):
+    """y = the arithmetic mean over an axis, several, or all; nan over no element."""
+    return np.add.reduce(a, axis=axis, keepdims=keepdims) / _count(a, axis)
+
+
+def var(a, axis=None, ddof=0, keepdims=False):
+    """y = the mean square distance from the mean, over n - ddof.
+
+    Args:
+        ddof: 0 for the variance of the data themselves (NumPy's default), 1 for an unbiased
+            estimate from a sample (PyTorch's default).
+    """
+    difference = a - mean(a, axis=axis, keepdims=True)
+    total = sum(difference * difference, axis=axis, keepdims=keepdims)
+    return total / builtins.max(_count(a, axis) - ddof, 0)
+
+
+def std(a, axis=None, ddof=0, keepdims=False):
+    """y = the square root of `var`; the gradient is not finite where all values agree."""
+    return sqrt(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+def _share_of_extreme(g, y, a, axis, keepdims):
+    """g at the elements that equal the result, divided evenly among them."""
+    hit = a == _restore(y, axis, keepdims)
+    return _restore(g, axis, keepdims) * hit / sum(hit, axis=axis, keepdims=True)
+
+
+@op(_share_of_extreme)
+def max(a, axis=None, keepdims=False):
+    """y = the largest element; equal ones share the gradient evenly."""
+    return np.maximum.reduce(a, axis=axis, keepdims=keepdims)
+
+
+@op(_share_of_extreme)
+def min(a, axis=None, keepdims=False):
+    """y = the smallest element; equal ones share the gradient evenly."""
+    return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
+
+
+@op(None)
+def argmax(a, axis=None, keepdims=False):
+    """y = the index of the first largest element; no gradient."""
+    return np.argmax(a, axis=axis, keepdims=keepdims)
+
+
+@op(None)
+def argmin(a, axis=None, keepdims=False):
+    """y = the index of the first smallest element; no gradient."""
+    return np.argmin(a, axis=axis, keepdims=keepdims)
+
+
+def prod(a, axis=None, keepdims=False):
+    """y = the product of the elements, by halves: right for zeros, and any derivative."""
+    axes = builtins.sorted(_axes(a, axis))
+    kept = [i for i in range(len(np.shape(a))) if i not in axes]
+    outer = [np.shape(a)[i] for i in kept]
+    rest = reshape(transpose(a, kept + axes), (*outer, _count(a, tuple(axes))))
+    while rest.shape[-1] > 1:
+        half = rest.shape[-1] // 2
+        pairs = rest[..., :half] * rest[..., half:2 * half]
+        rest = concatenate([pairs, rest[..., 2 * half:]], axis=-1)
+    y = sum(rest, axis=-1) if rest.shape[-1] else sum(rest, axis=-1) + 1
+    return expand_dims(y, axis=tuple(axes)) if keepdims else y
+
+
+def _axes(a, axis) -> list[int]:
+    """The axes as a list of non-negative numbers; all of them for None."""
+    if axis is None:
+        return list(range(len(np.shape(a))))
+    return list(np.lib.array_utils.normalize_axis_tuple(axis, len(np.shape(a))))
+
+
+@op(lambda g, _y, _a, axis:
+        reshape(flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis), np.shape(_a)))
+def cumsum(a, axis=None):
+    """y[i] = a[0] + ... + a[i] along an axis; over the flattened a for None."""
+    return np.cumsum(a, axis=axis)
+
+
+@op(lambda g, y, a, axis, keepdims:
+        _restore(g, axis, keepdims) * exp(a - _restore(y, axis, keepdims)))
+def logsumexp(a, axis=None, keepdims=False):
+    """y = ln of the sum of e ** a, without overflow."""
+    a = _floating(a)
+    peak = np.maximum.reduce(a, axis=axis, keepdims=True)
+    peak = np.where(np.isfinite(peak), peak, 0)
+    total = np.add.reduce(np.exp(a - peak), axis=axis, keepdims=keepdims)
+    return np.log(total) + (peak if keepdims else np.squeeze(peak, axis=axis))
+
+
+@op(lambda g, y, _a, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+def softmax(a, axis=-1):
+    """y = e ** a / (the sum of e ** a over the axis), without overflow."""
+    a = _floating(a)
+    e = np.exp(a - np.maximum.reduce(a, axis=axis, keepdims=True))
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    return e
+
+
+@op(lambda g, y, _a, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+def log_softmax(a, axis=-1):
+    """y = ln(softmax(a)), without overflow."""
+    a = _floating(a)
+    shifted = a - np.maximum.reduce(a, axis=axis, keepdims=True)
+    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted
+
+
+# ---- shape ---------------------------------------------------------------------------
+
+
+@op(lambda g, _y, _a, shape: reshape(g, np.shape(_a)), view=True)
+def reshape(a, shape):
+    """y = the same elements in another shape; one length may be -1."""
+    return np.reshape(a, shape)
+
+
+def flatten(a):
+    """y = the elements in one dimension."""
+    return reshape(a, (-1,))
+
+
+def _inverse(axes):
+    """The order of axes that undoes another."""
+    return None if axes is None else np.argsort(np.asarray(axes) % len(axes))
+
+
+@op(lambda g, _y, _a, axes: transpose(g, axes=_inverse(axes)), view=True)
+def transpose(a, axes=None):
+    """y = a with its axes in another order; reversed for None."""
+    return np.transpose(a, axes)
+
+
+@op(lambda g, _y, _a, axis1, axis2: swapaxes(g, axis1, axis2), view=True)
+def swapaxes(a, axis1, axis2):
+    """y = a with two axes exchanged."""
+    return np.swapaxes(a, axis1, axis2)
+
+
+@op(lambda g, _y, _a, axis: reshape(g, np.shape(_a)), view=True)
+def expand_dims(a, axis):
+    """y = a with new axes of length 1 at the places `axis` of the result."""
+    return np.expand_dims(a, axis)
+
+
+@op(lambda g, _y, _a, axis: reshape(g, np.shape(_a)), view=True)
+def squeeze(a, axis=None):
+    """y = a without its axes of length 1, or without those named."""
+    return np.squeeze(a, axis)
+
+
+# the engine sums a gradient over the axes along which its input was repeated
+@op(lambda g, *_, **__: g, view=True)
+def broadcast_to(a, shape):
+    """y = a repeated, without a copy, to a shape that it broadcasts to."""
+    return np.broadcast_to(a, shape)
+
+
+@op(lambda g, _y, _a, axis: flip(g, axis=axis), view=True)
+def flip(a, axis=None):
+    """y = a in reverse order along an axis, several, or all."""
+    return np.flip(a, axis)
+
+
+@op(lambda g, _y, _a, pad_width, constant_values:
+        getitem(g, index=_interior(_a.shape, pad_width)))
+def pad(a, pad_width, constant_values=0):
+    """y = a with a border of a constant; `pad_width` as NumPy's pad takes it."""
+    return np.pad(a, pad_width, constant_values=constant_values)
+
+
+def _interior(shape, pad_width):
+    """The index of the original inside its padded version."""
+    before = np.broadcast_to(pad_width, (len(shape), 2))[:, 0].tolist()
+    return tuple(slice(b, b + n) for b, n in zip(before, shape))
+
+
+def _piece(g, _y, i, *inputs, axis):
+    """The part of g that came from input i of a concatenation."""
+    start = builtins.sum(x.shape[axis] for x in inputs[:i])
+    axis = axis % len(g.shape)
+    return getitem(g, index=(slice(None),) * axis
+                   + (slice(start, start + inputs[i].shape[axis]),))
+
+
+@op(each=_piece)
+def _concatenate(*inputs, axis):
+    return np.concatenate(inputs, axis=axis)
+
+
+def concatenate(arrays: Sequence, axis: int | None = 0) -> Any:
+    """y = the arrays one after another along an existing axis; flattened for None."""
+    arrays = [a if isinstance(a, Node) else np.asarray(a) for a in arrays]
+    if axis is None:
+        return _concatenate(*[flatten(a) for a in arrays], axis=0)
+    return _concatenate(*arrays, axis=axis)
+
+
+def stack(arrays: Sequence, axis: int = 0) -> Any:
+    """y = the arrays, or Values, one after another along a new axis."""
+    return _concatenate(*[expand_dims(a, axis=axis) for a in arrays], axis=axis)
+
+
+def split(a: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list:
+    """The pieces of a along an axis: so many equal ones, or cut before the given indices.
+
+    Raises:
+        ValueError: if a whole number of equal pieces does not fit.
+    """
+    n = a.shape[axis]
+    cuts = indices_or_sections
+    if isinstance(cuts, (int, np.integer)):
+        if cuts < 1 or n % cuts:
+            raise ValueError(f"split expects a number of pieces that divides the {n} "
+                             f"elements of axis {axis}; got {cuts}")
+        cuts = range(n // cuts, n, n // cuts)
+    bounds = [0, *cuts, n]
+    before = (slice(None),) * (axis % len(a.shape))
+    return [a[(*before, slice(start, stop))] for start, stop in zip(bounds, bounds[1:])]
+
+
+# ---- indexing ------------------------------------------------------------------------
+
+
+@op(lambda g, _y, _a, index: _put(g, index=index, shape=_a.shape), view=True)
+def getitem(a, index):
+    """y = a[index], with NumPy's slices, integer arrays and boolean arrays."""
+    return a[index]
+
+
+@op(lambda g, _y, _a, index, shape: getitem(g, index=index))
+def _put(a, index, shape):
+    """y = zeros of a shape with a added at the index: the gradient of `getitem`."""
+    a = np.asarray(a)
+    y = np.zeros(shape, a.dtype)
+    if _is_basic(index):
+        y[index] = a
+    else:
+        np.add.at(y, index, a)
+    return y
+
+
+def _is_basic(index):
+    """Whether the index picks each element at most once: no integer arrays in it."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return not any(isinstance(x, np.ndarray) and x.dtype != bool for x in parts)
+
+
+@op(lambda g, _y, _a, _b, index: _setitem(g, 0.0, index=index),
+    lambda g, _y, _a, _b, index: getitem(g, index=index))
+def _setitem(a, b, index):
+    """y = a with b in place of the elements at the index."""
+    y = np.array(a)
+    y[index] = b
+    return y
+
+
+def take(a: Any, indices: Any, axis: int | None = None) -> Any:
+    """y = the elements, or slices along an axis, at integer indices of any shape."""
+    if axis is None:
+        a, axis = flatten(a), 0
+    indices = np.array(indices)
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"take expects integer indices; got dtype {indices.dtype}")
+    return getitem(a, index=(slice(None),) * (axis % len(a.shape)) + (indices,))
+
+
+# ---- products ------------------------------------------------------------------------
+
+
+def _matmul_left(g, _y, _a, b):
+    """dL/da of a @ b; a vector counts as a row on the left and a column on the right."""
+    if len(b.shape) == 1:
+        return (expand_dims(g, axis=-1) if len(_a.shape) > 1 else g) * b
+    if len(_a.shape) == 1:
+        return squeeze(matmul(b, expand_dims(g, axis=-1)), axis=-1)
+    return matmul(g, swapaxes(b, -1, -2))
+
+
+def _matmul_right(g, _y, a, _b):
+    """dL/db of a @ b."""
+    if len(a.shape) == 1:
+        if len(_b.shape) == 1:
+            return g * a
+        return expand_dims(a, axis=-1) * expand_dims(g, axis=-2)
+    if len(_b.shape) == 1:
+        return squeeze(matmul(swapaxes(a, -1, -2), expand_dims(g, axis=-1)), axis=-1)
+    return matmul(swapaxes(a, -1, -2), g)
+
+
+@op(_matmul_left, _matmul_right)
+def matmul(a, b):
+    """y = a @ b; vectors, matrices, and stacks of matrices that broadcast."""
+    return np.matmul(a, b)
+
+
+def _einsum_rule(g, _y, i, *inputs, subscripts):
+    """Contract g with the other inputs; letters of input i that they lack are repeated."""
+    terms, out = subscripts.split("->")
+    terms = terms.split(",")
+    own = terms[i]
+    others = terms[:i] + terms[i + 1:]
+    known = "".join(letter for letter in own if letter in out + "".join(others))
+    d = _einsum(g, *inputs[:i], *inputs[i + 1:],
+                subscripts=",".join([out, *others]) + "->" + known)
+    missing = tuple(k for k, letter in enumerate(own) if letter not in known)
+    d = expand_dims(d, axis=missing)
+    shape = map(builtins.max, d.shape, np.shape(inputs[i]))  # a length 1 may have been repeated
+    return broadcast_to(d, tuple(shape))
+
+
+@op(each=_einsum_rule)
+def _einsum(*inputs, subscripts):
+    y = np.einsum(subscripts, *inputs, optimize=len(inputs) > 2)
+    return y if y.base is None else y.copy()
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """y = the sum of products that the subscripts name (Einstein's convention).
+
+    Letters repeated in one operand take its diagonal, an ellipsis broadcasts, and a missing
+    arrow sums over every letter that stands twice, all as in NumPy.
+
+    Raises:
+        ValueError: if the subscripts do not fit the operands.
+    """
+    terms, out = _explicit(subscripts.replace(" ", ""), operands)
+    plain = []
+    for k, (term, x) in enumerate(zip(terms, operands)):
+        terms[k], x = _take_diagonals(term, x)
+        plain.append(x)
+    return _einsum(*plain, subscripts=",".join(terms) + "->" + out)
+
+
+def _explicit(subscripts: str, operands: Sequence) -> tuple[list[str], str]:
+    """Write the ellipses as capital letters and add the arrow where it is missing."""
+    left, arrow, out = subscripts.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum expects as many operands as terms in '{subscripts}', "
+                         f"{len(terms)}; got {len(operands)}")
+    spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in subscripts]
+    longest = ""
+    for k, (term, x) in enumerate(zip(terms, operands)):
+        if "..." in term:
+            extra = len(np.shape(x)) - len(term) + 3
+            letters = "".join(spare[:extra][::-1])
+            longest = builtins.max(longest, letters, key=len)
+            terms[k] = term.replace("...", letters)
+    if not arrow:
+        joined = "".join(terms)
+        once = [c for c in sorted(set(joined)) if joined.count(c) == 1 and c not in longest]
+        out = "..." + "".join(once)
+    return terms, out.replace("...", longest)
+
+
+def _take_diagonals(term: str, x: Any) -> tuple[str, Any]:
+    """Turn letters that stand twice in one term, such as 'ii', into a diagonal."""
+    for letter in dict.fromkeys(term):
+        while term.count(letter) > 1:
+            i = term.index(letter)
+            j = term.index(letter, i + 1)
+            n = x.shape[i]
+            if x.shape[j] != n:
+                raise ValueError(f"einsum expects equal lengths for the letter '{letter}' "
+                                 f"of '{term}'; got {n} and {x.shape[j]}")
+            rest = [k for k in range(len(term)) if k not in (i, j)]
+            moved = transpose(x, [i, j, *rest])
+            x = getitem(moved, index=(np.arange(n), np.arange(n)))
+            term = letter + "".join(term[k] for k in rest)
+    return term, x
+
+
+# ---- fused, for speed ----------------------------------------------------------------
+
+
+def _rows(a):
+    """a as a matrix: all axes but the last become one."""
+    return a if len(a.shape) == 2 else reshape(a, (-1, a.shape[-1]))
+
+
+@op(lambda g, _y, _a, w, _b: g @ w,
+    lambda g, _y, a, _w, _b: _rows(g).T @ _rows(a),
+    lambda g, _y, _a, _w, _b: sum(_rows(g), axis=0))
+def linear(a, w, b):
+    """y = a w' + b; a is (..., in), w (out, in), b (out,), y (..., out)."""
+    y = np.matmul(a, w.T)
+    y += b
+    return y
+
+
+@op(lambda g, _y, a, target, reduction:
+        _cross_entropy_slope(a, target=target) * _per_row(g, a, reduction))
+def cross_entropy(a, target, reduction="mean"):
+    """y = -ln softmax(a)[target] for each row of a (N, C); their mean, sum, or all (N,)."""
+    shifted = a - np.maximum.reduce(a, axis=1, keepdims=True)
+    total = np.add.reduce(np.exp(shifted), axis=1)
+    losses = np.log(total) - shifted[np.arange(len(a)), target]
+    if reduction == "none":
+        return losses
+    y = np.add.reduce(losses)
+    return y / len(a) if reduction == "mean" else y
+
+
+def _per_row(g, a, reduction):
+    """The gradient of the reduced loss with respect to each row's own loss."""
+    if reduction == "none":
+        return expand_dims(g, axis=1)
+    return g / a.shape[0] if reduction == "mean" else g
+
+
+def _slope_rule(g, _y, a, target):
+    p = softmax(a)
+    return p * (g - sum(g * p, axis=-1, keepdims=True))
+
+
+@op(_slope_rule)
+def _cross_entropy_slope(a, target):
+    """y = softmax(a) - onehot(target): the gradient of each row's cross-entropy."""
+    y = softmax(a)
+    y[np.arange(len(a)), target] -= 1
+    return y
+
+
+@op(lambda g, _y, a, target: g * (sigmoid(a) - target),
+    lambda g, _y, a, _target: -g * a)
+def logits_cross_entropy(a, target):
+    """y = -(t ln p + (1 - t) ln(1 - p)) with p = sigmoid(a), stable at any a."""
+    return np.maximum(a, 0) - a * target + np.log1p(np.exp(-np.abs(a)))
+
+
+# ---- between the kinds ---------------------------------------------------------------
+
+
+@op(lambda g, *_: g)
+def copy(a):
+    """y = a, contiguous and in memory of its own."""
+    return np.array(a, order="C")
+
+
+@op(lambda g, *_, **__: g)
+def astype(a, dtype):
+    """y = a in another floating dtype."""
+    return np.asarray(a).astype(dtype)
+
+
+@op(lambda g, _y, _a: broadcast_to(g, np.shape(_a)))
+def to_scalar(a):
+    """y = the sum of all elements, as a float: the gradient of a Value that met a Tensor."""
+    return float(np.sum(a))
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum g over the axes along which an input of this shape was repeated to g's shape."""
+    lead = len(g.shape) - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
+    if axes:
+        g = sum(g, axis=axes, keepdims=True)
+    return reshape(g, shape) if lead else g
+
+
+def as_operand(x: Any) -> Any:
+    """An operand of an operator: a node, an array, a Python number; lists become arrays.
+
+    A NumPy scalar becomes a Python number, so that ``np.float64(2) * t`` keeps the dtype of
+    t, as PyTorch does.
+
+    Returns:
+        The operand, or NotImplemented for anything else.
+    """
+    if isinstance(x, Node) or type(x) in _NUMBERS:
+        return x
+    if isinstance(x, (list, tuple)):
+        x = np.array(x)
+        x = x.astype(np.float32) if x.dtype == np.float64 else x
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biuf":
+        return x if isinstance(x, np.ndarray) else x.item()
+    return NotImplemented
+
+
+_NUMBERS = frozenset([float, int, bool])
+
+
+_NO_STATIC: dict = {}
+
+
+def _operator(function: Callable, reflected: bool = False) -> Callable:
+    """The method behind an operator, or behind its reflected form."""
+    this = function.op  # type: ignore[attr-defined]  # every op's function has it
+
+    def method(self, other):
+        other = as_operand(other)
+        if other is NotImplemented:
+            return other
+        return apply(this, (other, self) if reflected else (self, other), _NO_STATIC)
+
+    return method
+
+
+class Operators(Node):
+    """Arithmetic for both kinds of node, with numbers and arrays on either side."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that NumPy leaves `array * node` to the node
+
+    __add__ = _operator(add)
+    __radd__ = _operator(add, reflected=True)
+    __sub__ = _operator(subtract)
+    __rsub__ = _operator(subtract, reflected=True)
+    __mul__ = _operator(multiply)
+    __rmul__ = _operator(multiply, reflected=True)
+    __truediv__ = _operator(divide)
+    __rtruediv__ = _operator(divide, reflected=True)
+    __pow__ = _operator(power)
+    __rpow__ = _operator(power, reflected=True)
+
+    def __neg__(self):
+        return negative(self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return abs(self)

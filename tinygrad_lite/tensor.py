@@ -1,0 +1,538 @@
+"""Tensor: one NumPy array in the graph.
+
+It imports the engine and the ops. Array methods have NumPy's names and keywords.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import engine, ops, rng
+from .engine import Node, kinds, mark_changed
+from .ops import Operators
+
+__all__ = ["Tensor", "arange", "as_tensor", "eye", "full", "ones", "rand", "randn", "zeros"]
+
+_FLOAT64 = np.dtype(np.float64)
+_DEFAULT = np.dtype(np.float32)
+
+
+class Tensor(Operators):
+    """An array that remembers how it was computed.
+
+    Args:
+        data: numbers in any form that NumPy takes, or a node; always copied.
+        dtype: left out, an array keeps its dtype, and Python floats become float32.
+        requires_grad: whether `backward` gives it a gradient; floating dtypes only.
+
+    ``.grad`` is None before the first sweep, then a Tensor of the same shape and dtype.
+    Numbers changed through ``.data`` or ``.numpy()`` are not noticed by a recorded graph;
+    changes made through the Tensor (``t += 1``, ``t[0] = 1``, an optimizer) are.
+
+    Raises:
+        TypeError: if `data` or `dtype` is not of real numbers.
+        RuntimeError: if an integer or boolean Tensor is to require a gradient.
+    """
+
+    # _changed is a cell shared with every view: when the numbers last changed in place
+    __slots__ = ("_changed", "_is_view")
+    _rank = 1
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        array = _as_array(data, dtype)
+        shared = array is data or array.base is not None or isinstance(data, Node)
+        self._data = array.copy() if shared or not array.flags.c_contiguous else array
+        self._grad = None
+        self._requires_grad = False
+        self._hooks = None
+        self._op = None
+        self._changed = [0]
+        self._is_view = False
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---- what the engine asks of a kind ------------------------------------------------
+
+    @staticmethod
+    def _wrap(data: Any, inputs: Any = ()) -> Tensor:
+        """A node around the result of an op on `inputs`, sharing memory with `data`.
+
+        A float64 result that came from no float64 array (of integers and numbers, say)
+        becomes float32, the default.
+        """
+        if type(data) is not np.ndarray:
+            data = np.asarray(data)
+        if data.dtype is _FLOAT64 and not _any_float64(inputs):
+            data = data.astype(_DEFAULT)
+        node = _new(Tensor)
+        node._data = data
+        node._grad = None
+        node._requires_grad = False
+        node._hooks = None
+        node._op = None
+        node._changed = [0]
+        node._is_view = False
+        return node
+
+    def _share_changes(self, source: Any) -> None:
+        """Be a view of the source: what changes one in place has changed the other."""
+        if isinstance(source, Tensor) and np.may_share_memory(self._data, source._data):
+            self._changed = source._changed
+            self._is_view = True
+
+    def _one(self) -> np.ndarray:
+        if self._data.size != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs; got shape "
+                f"{self._data.shape}. Reduce it with sum() or mean(), or pass gradient=")
+        return np.ones_like(self._data)
+
+    def _zero(self) -> np.ndarray:
+        return np.zeros_like(self._data)
+
+    def _plain_grad(self, g: Any) -> np.ndarray:
+        g = np.array(g, dtype=self._data.dtype)
+        if g.shape != self._data.shape:
+            raise RuntimeError(f"expected a gradient of shape {self._data.shape}; "
+                               f"got {g.shape}")
+        return g
+
+    def _fit(self, g: Any) -> Any:
+        """The gradient g, array or node, in this node's shape and dtype."""
+        own = self._data
+        data = g._data if isinstance(g, Node) else g
+        if type(data) is not np.ndarray:
+            data = np.asarray(data)
+            g = g if isinstance(g, Node) else data
+        if data.shape != own.shape:
+            g = ops.broadcast_to(g, own.shape) if data.ndim < own.ndim or data.size == 1 \
+                and own.size > 1 else ops.sum_to(g, own.shape)
+        return g if data.dtype == own.dtype else ops.astype(g, own.dtype)
+
+    def _own(self, g: Any, borrowed: bool) -> Any:
+        """A contiguous gradient that no one else holds."""
+        data = g._data if isinstance(g, Node) else g
+        if borrowed or data.base is not None or not data.flags.c_contiguous:
+            return ops.copy(g)
+        return g
+
+    def _public(self, g: Any) -> Tensor:
+        return g if isinstance(g, Tensor) else Tensor._wrap(g, [g])
+
+    # ---- the numbers and their gradient ------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself. Assigning copies the numbers into a new array of this dtype."""
+        return self._data
+
+    @data.setter
+    def data(self, numbers: Any) -> None:
+        array = np.array(numbers, dtype=self._data.dtype, order="C")
+        if array.shape != self._data.shape:
+            raise ValueError(f"expected data of shape {self._data.shape}; got {array.shape}")
+        self._data = array
+        if self._op is not None:
+            mark_changed(self._changed)  # rules may read the old result
+
+    @property
+    def grad(self) -> Tensor | None:
+        """dL/dself, summed over all sweeps since it was last cleared; None before."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Any) -> None:
+        if g is None:
+            self._grad = None
+            return
+        array = g._data if isinstance(g, Tensor) else np.asarray(g)
+        if array.shape != self._data.shape:
+            raise RuntimeError(f"expected a gradient of shape {self._data.shape}; "
+                               f"got {array.shape}")
+        same = isinstance(g, Tensor) and array.dtype == self._data.dtype
+        self._grad = g if same else Tensor(array, dtype=self._data.dtype)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` gives this node a gradient; may be set on a leaf."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        if self._op is not None:
+            raise RuntimeError("you can only change requires_grad of leaf Tensors; use "
+                               "detach() for a Tensor that stands outside the graph")
+        if flag and self._data.dtype.kind != "f":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients; "
+                               f"got {self._data.dtype}. Convert it with astype('float32')")
+        self._requires_grad = bool(flag)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the Tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same memory, outside the graph."""
+        new = Tensor._wrap(self._data, [self._data])
+        new._share_changes(self)
+        return new
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    # ---- as an array -------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The Tensor with its axes in reverse order."""
+        return ops.transpose(self)
+
+    def numpy(self) -> np.ndarray:
+        """The array itself, sharing memory."""
+        return self._data
+
+    def item(self) -> Any:
+        """The only element, as a Python number.
+
+        Raises:
+            ValueError: if there is not exactly one.
+        """
+        if self._data.size != 1:
+            raise ValueError("only a Tensor of one element can be converted to a Python "
+                             f"number; got shape {self._data.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def astype(self, dtype: Any) -> Tensor:
+        """The Tensor in another dtype; gradients flow between floating dtypes only."""
+        dtype = _checked_dtype(dtype)
+        if dtype.kind == "f":
+            return ops.astype(self, dtype=dtype)
+        return Tensor(self._data.astype(dtype))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d Tensor")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d Tensor")
+        return (self[i] for i in range(len(self._data)))
+
+    def __contains__(self, number: Any) -> bool:
+        return bool((self._data == np.asarray(number)).any())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu" or self._data.size != 1:
+            raise TypeError("only an integer Tensor of one element can be an index; got "
+                            f"{self._data.dtype}, shape {self._data.shape}")
+        return int(self._data.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError("the truth value of a Tensor with other than one element is "
+                             f"ambiguous; got shape {self._data.shape}")
+        return bool(self._data.item())
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        dtype = "" if self._data.dtype in (_DEFAULT, np.int64, bool) else \
+            f", dtype={self._data.dtype}"
+        history = f", op={self.op_name}" if self.op_name else \
+            ", requires_grad=True" if self._requires_grad else ""
+        return f"Tensor({numbers}{dtype}{history})"
+
+    # ---- operators beyond arithmetic ---------------------------------------------------
+
+    __matmul__ = ops._operator(ops.matmul)
+    __rmatmul__ = ops._operator(ops.matmul, reflected=True)
+    __lt__ = ops._operator(ops.less)
+    __le__ = ops._operator(ops.less_equal)
+    __gt__ = ops._operator(ops.greater)
+    __ge__ = ops._operator(ops.greater_equal)
+    __eq__ = ops._operator(ops.equal)  # type: ignore[assignment]  # a Tensor, as in NumPy
+    __ne__ = ops._operator(ops.not_equal)  # type: ignore[assignment]  # likewise
+    __hash__ = object.__hash__  # by identity, so that Tensors can be dict keys
+
+    def __invert__(self) -> Tensor:
+        return Tensor(~self._data)
+
+    def __and__(self, other: Any) -> Tensor:
+        return Tensor(self._data & np.asarray(other))
+
+    def __or__(self, other: Any) -> Tensor:
+        return Tensor(self._data | np.asarray(other))
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, index=_plain_index(index))
+
+    # ---- changes in place --------------------------------------------------------------
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = _plain_index(index)
+        if not self._joins_graph(value):
+            self._data[index] = value._data if isinstance(value, Node) else value
+            mark_changed(self._changed)
+            return
+        if self._is_view:
+            raise RuntimeError("cannot assign into a view that takes part in a graph; "
+                               "assign through the Tensor that it was taken from")
+        self._become(ops._setitem(self._before(), value, index=index))
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._in_place(ops.add, other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._in_place(ops.subtract, other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._in_place(ops.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._in_place(ops.divide, other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return self._in_place(ops.power, other)
+
+    def _in_place(self, function: Any, other: Any) -> Tensor:
+        """self <- function(self, other), in self's memory.
+
+        A view that takes part in a graph is left alone and a new Tensor returned: so
+        ``t[0] += x`` ends in ``t[0] = ...``, which records the change on t itself.
+        """
+        other = ops.as_operand(other)
+        if other is NotImplemented:
+            return NotImplemented
+        if not self._joins_graph(other):
+            self._write(function(self.detach(), other)._data)
+            return self
+        if self._is_view:
+            return function(self, other)
+        self._become(function(self._before(), other))
+        return self
+
+    def _joins_graph(self, other: Any) -> bool:
+        """Whether a change of self by other must be recorded; RuntimeError on a leaf."""
+        if not engine._mode.recording:
+            return False
+        if self._requires_grad and self._op is None:
+            raise RuntimeError("a leaf Tensor that requires grad is being used in an "
+                               "in-place operation; do it under no_grad()")
+        return self._requires_grad or (isinstance(other, Node) and other._requires_grad)
+
+    def _before(self) -> Tensor:
+        """A node with self's history and a copy of its numbers: what self was till now."""
+        old = Tensor._wrap(self._data.copy(), [self._data])
+        old._inherit(self)
+        return old
+
+    def _become(self, new: Tensor) -> None:
+        """Take the numbers of `new` into self's memory, and its history."""
+        if self._data.dtype.kind != "f":
+            raise RuntimeError("an in-place operation with a gradient expects a Tensor of "
+                               f"floating point dtype; got {self._data.dtype}")
+        self._write(new._data)
+        self._inherit(new)
+        self._birth = engine.now()
+
+    def _write(self, numbers: np.ndarray) -> None:
+        if numbers.shape != self._data.shape:
+            raise ValueError(f"an in-place operation expects a result of shape "
+                             f"{self._data.shape}; got {numbers.shape}")
+        np.copyto(self._data, numbers, casting="same_kind")
+        mark_changed(self._changed)
+
+    # ---- functions ---------------------------------------------------------------------
+
+    exp = ops.exp
+    log = ops.log
+    log1p = ops.log1p
+    sqrt = ops.sqrt
+    abs = ops.abs
+    sin = ops.sin
+    cos = ops.cos
+    tanh = ops.tanh
+    sigmoid = ops.sigmoid
+    relu = ops.relu
+    clip = ops.clip
+    sum = ops.sum
+    mean = ops.mean
+    var = ops.var
+    std = ops.std
+    max = ops.max
+    min = ops.min
+    argmax = ops.argmax
+    argmin = ops.argmin
+    prod = ops.prod
+    cumsum = ops.cumsum
+    logsumexp = ops.logsumexp
+    softmax = ops.softmax
+    log_softmax = ops.log_softmax
+    swapaxes = ops.swapaxes
+    squeeze = ops.squeeze
+    expand_dims = ops.expand_dims
+    broadcast_to = ops.broadcast_to
+    flatten = ops.flatten
+    take = ops.take
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape, given as numbers or as one tuple."""
+        return ops.reshape(self, shape=_unpacked(shape))
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given as numbers or as one tuple; reversed if none."""
+        return ops.transpose(self, axes=_unpacked(axes) if axes else None)
+
+
+_new = Tensor.__new__
+
+
+def _unpacked(arguments: tuple) -> Any:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+    return arguments[0] if len(arguments) == 1 else arguments
+
+
+def _any_float64(inputs: Any) -> bool:
+    return builtins.any(isinstance(x, np.ndarray) and x.dtype == _FLOAT64 for x in inputs)
+
+
+def _plain_index(index: Any) -> Any:
+    """An index without nodes and lists: arrays in their place."""
+    if isinstance(index, tuple):
+        return tuple(_plain_part(part) for part in index)
+    return _plain_part(index)
+
+
+def _plain_part(part: Any) -> Any:
+    """One part of an index; arrays are copied, for the graph will read them later."""
+    if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)):
+        return part
+    array = np.array(part)
+    return array if array.size else array.astype(bool if array.dtype == bool else np.intp)
+
+
+def _checked_dtype(dtype: Any) -> np.dtype:
+    """The dtype in native byte order; TypeError unless its numbers are real."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biuf":
+        raise TypeError("Tensor expects booleans, integers or floating point numbers; "
+                        f"got dtype {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def _as_array(data: Any, dtype: Any = None) -> np.ndarray:
+    """An array of a dtype that a Tensor may have; shared with `data` where possible."""
+    if isinstance(data, Node):
+        data = data._data
+    array = np.asarray(data)
+    if dtype is None:
+        given = isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array__")
+        dtype = array.dtype if given or array.dtype != _FLOAT64 else _DEFAULT
+    return np.asarray(array, dtype=_checked_dtype(dtype))
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """A Tensor as it is; anything else as a Tensor that shares memory where possible.
+
+    Args:
+        data: numbers in any form that NumPy takes.
+        dtype: as in `Tensor`.
+
+    Raises:
+        TypeError: if `data` is not of real numbers.
+    """
+    if isinstance(data, Tensor) and dtype in (None, data._data.dtype):
+        return data
+    array = _as_array(data, dtype)
+    return Tensor._wrap(array, [array])
+
+
+# ---- new Tensors -----------------------------------------------------------------------
+
+
+def zeros(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of zeros; `shape` as numbers or as one tuple, dtype float32 if left out."""
+    return full(_unpacked(shape), 0, dtype or _DEFAULT, requires_grad)
+
+
+def ones(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of ones; `shape` as numbers or as one tuple, dtype float32 if left out."""
+    return full(_unpacked(shape), 1, dtype or _DEFAULT, requires_grad)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None,
+         requires_grad: bool = False) -> Tensor:
+    """A Tensor filled with one number, whose dtype it takes if none is given."""
+    array = np.full(shape, fill_value, dtype)
+    given = dtype is not None or array.dtype != _FLOAT64
+    return Tensor(array, None if given else _DEFAULT, requires_grad)
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None,
+        requires_grad: bool = False) -> Tensor:
+    """An (N, M) Tensor, M = N if left out, with ones on diagonal k and zeros elsewhere."""
+    return Tensor(np.eye(N, M, k, dtype or _DEFAULT), None, requires_grad)
+
+
+def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... before stop; arguments (stop), (start, stop[, step])."""
+    array = np.arange(*bounds, dtype=dtype)
+    given = dtype is not None or array.dtype != _FLOAT64
+    return Tensor(array, None if given else _DEFAULT, requires_grad)
+
+
+def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers, even in [0, 1); governed by `manual_seed`."""
+    array = rng.generator().random(_unpacked(shape), dtype or _DEFAULT)
+    return Tensor(array, None, requires_grad)
+
+
+def randn(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers from the standard normal distribution; governed by `manual_seed`."""
+    array = rng.generator().standard_normal(_unpacked(shape), dtype or _DEFAULT)
+    return Tensor(array, None, requires_grad)
+
+
+kinds[np.ndarray] = Tensor._wrap
