@@ -1,0 +1,297 @@
+"""Optimizer: what all optimizers share.
+
+A subclass names its kernel, the letters of its state and the scalars of a step; the base
+class gathers the arrays of a parameter group and hands them over in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..engine import Node, mark_changed
+from ..value import Value
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer:
+    """Base class of the optimizers: parameter groups, state, and one call per group.
+
+    Args:
+        params: leaf Tensors or Values in an order that does not change; or dicts, each a
+            parameter group: ``{"params": [...], "lr": 0.1}`` with settings of its own.
+        settings: the settings of a group that does not give its own.
+        backend: "c", "numpy" or "python"; the one of `tg.set_backend` if left out.
+
+    Attributes:
+        param_groups: a list of dicts; a setting changed there counts from the next step.
+        state: for each parameter its step count and arrays, made at its first step.
+
+    Raises:
+        TypeError: if `params` is a single node, or holds something else than nodes.
+        ValueError: for no parameters, a set, a node that is no leaf, a parameter named
+            twice, a setting out of range, or an unknown backend.
+        RuntimeError: if the backend "c" is asked for and not there.
+    """
+
+    letters: tuple[str, ...] = ()  # of the state arrays, in the order the kernel takes them
+
+    def __init__(self, params: Iterable, settings: dict[str, Any],
+                 backend: str | None = None) -> None:
+        kernels.body(backend)
+        self.backend = backend
+        self.defaults = settings
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Node, dict[str, Any]] = {}
+        self._packs: list[_Pack] = []
+        self._caches: dict[tuple[int, int], dict] = {}
+        groups = _as_groups(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in groups:
+            self.add_param_group(group)
+
+    # ---- what a subclass says ----------------------------------------------------------
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        """Raise ValueError for a setting out of range."""
+        raise NotImplementedError  # an abstract method: every optimizer has its own
+
+    def _kernel(self, group: Mapping[str, Any]) -> str:
+        """Name of the kernel that updates the group."""
+        raise NotImplementedError  # likewise
+
+    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+        """The kernel's scalars at this step, which is 1 at first."""
+        raise NotImplementedError  # likewise
+
+    def _letters(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """The letters of the arrays that the kernel keeps for each parameter."""
+        return self.letters
+
+    def _initial(self, group: Mapping[str, Any], letter: str) -> float:
+        """The number that fills a state array before the first step."""
+        return 0.0
+
+    # ---- the step ----------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient; the others, and their counts, rest.
+
+        Raises:
+            TypeError, ValueError: if an array does not fit; no array of its group is
+                changed then.
+        """
+        body = kernels.body(self.backend)
+        for i, (group, pack) in enumerate(zip(self.param_groups, self._packs)):
+            pack.load()
+            for j, ((step, _), ready) in enumerate(self._ready(group, pack).items()):
+                columns = [list(column) for column in zip(*ready.values())]
+                cache = self._caches.setdefault((i, j), {})
+                body.update(self._kernel(group), columns, self._scalars(group, step), cache)
+                self._finish(ready, step)
+            pack.store()
+
+    def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[tuple, dict[Node, tuple]]:
+        """The arrays of each parameter with a gradient, by step number and dtype."""
+        ready: dict[tuple, dict[Node, tuple]] = {}
+        letters = self._letters(group)
+        for p in group["params"]:
+            if p._grad is None:
+                continue
+            w, g = pack.views[p] if p in pack.views else (p._data, p._grad._data)
+            state = self.state.get(p)
+            if state is None or len(state) <= len(letters):
+                state = self.state[p] = self._first_state(group, letters, w)
+            key = (state["step"] + 1, w.dtype)
+            ready.setdefault(key, {})[p] = (w, g, *[state[x] for x in letters])
+        return ready
+
+    def _first_state(self, group: dict[str, Any], letters: tuple, w: np.ndarray) -> dict:
+        arrays = {x: np.full_like(w, self._initial(group, x), order="C") for x in letters}
+        return {"step": 0, **arrays}
+
+    def _finish(self, updated: Iterable[Node], step: int) -> None:
+        for p in updated:
+            self.state[p]["step"] = step
+            if not isinstance(p, Value):
+                mark_changed(p._changed)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear every gradient.
+
+        Args:
+            set_to_none: drop it, so that a parameter without a new one rests; False fills
+                it with zeros.
+        """
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p._grad = None
+                elif p._grad is not None:
+                    p.grad = p._zero()
+
+    # ---- groups and state --------------------------------------------------------------
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add parameters, with settings of their own where `group` gives some.
+
+        Args:
+            group: ``{"params": node or nodes, setting: number, ...}``.
+
+        Raises:
+            TypeError, ValueError: as on construction; nothing is added then.
+        """
+        if not isinstance(group, dict) or "params" not in group:
+            raise TypeError("a parameter group is a dict with a 'params' entry; got "
+                            f"{type(group).__name__}")
+        params = [group["params"]] if isinstance(group["params"], Node) \
+            else _as_list(group["params"])
+        complete = {**self.defaults, **group, "params": params}
+        self._check(complete)
+        known = {p for other in self.param_groups for p in other["params"]}
+        for p in params:
+            _check_parameter(p)
+            if p in known:
+                raise ValueError("some parameters appear more than once, in one parameter "
+                                 "group or in several; name each once")
+            known.add(p)
+        self.param_groups.append(complete)
+        self._packs.append(_Pack([p for p in params if isinstance(p, Value)]))
+
+    def _ordered(self) -> Iterator[Node]:
+        for group in self.param_groups:
+            yield from group["params"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All state, copied: ``state`` by the parameters' order, ``param_groups``.
+
+        Only numbers, strings, tuples and NumPy arrays are in it.
+        """
+        number = {p: i for i, p in enumerate(self._ordered())}
+        return {
+            "state": {number[p]: {name: np.array(x) if isinstance(x, np.ndarray) else x
+                                  for name, x in state.items()}
+                      for p, state in self.state.items()},
+            "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
+                             for group in self.param_groups],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over the state of an optimizer with parameters of the same shapes and order.
+
+        Raises:
+            ValueError: if groups, parameters or shapes differ; nothing is changed then.
+        """
+        groups = state_dict["param_groups"]
+        have = [len(group["params"]) for group in self.param_groups]
+        got = [len(group["params"]) for group in groups]
+        if have != got:
+            raise ValueError("loaded state dict has other parameter groups: expected groups "
+                             f"of {have} parameters; got {got}")
+        fresh = [{**old, **new, "params": old["params"]}
+                 for old, new in zip(self.param_groups, groups)]
+        for group in fresh:
+            self._check(group)
+        order = [i for group in groups for i in group["params"]]
+        state = {}
+        for i, (p, group) in zip(order, _each_parameter(fresh)):
+            if i in state_dict["state"]:
+                state[p] = self._adopt(p, i, group, state_dict["state"][i])
+        for old, new in zip(self.param_groups, fresh):
+            old.update(new)
+        self.state = state
+        self._caches.clear()
+
+    def _adopt(self, p: Node, i: int, group: Mapping, saved: Mapping) -> dict[str, Any]:
+        """A parameter's state from a saved one, copied; ValueError if it does not fit."""
+        shape = np.shape(p._data) or (1,) if isinstance(p, Value) else p._data.shape
+        dtype = np.float64 if isinstance(p, Value) else p._data.dtype
+        expected = ("step", *self._letters(group))
+        if sorted(saved) != sorted(expected):
+            raise ValueError(f"state of parameter {i}: expected entries {sorted(expected)}; "
+                             f"got {sorted(saved)}")
+        state: dict[str, Any] = {"step": int(saved["step"])}
+        for name in self._letters(group):
+            state[name] = np.array(saved[name], dtype=dtype, order="C")
+            if state[name].shape != shape:
+                raise ValueError(f"state '{name}' of parameter {i}: expected shape {shape}; "
+                                 f"got {state[name].shape}")
+        return state
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"  group {i}: {len(group['params'])} parameters")
+            lines += [f"    {key}: {group[key]}" for key in self.defaults]
+        return "\n".join([*lines, ")"])
+
+
+class _Pack:
+    """The Values of a group as one-element views of two arrays, for kernels take arrays."""
+
+    def __init__(self, values: list[Value]) -> None:
+        self.values = values
+        self.w = np.empty(len(values))
+        self.g = np.empty(len(values))
+        self.views = {p: (self.w[i:i + 1], self.g[i:i + 1]) for i, p in enumerate(values)}
+
+    def load(self) -> None:
+        """Copy the Values' numbers and gradients into the arrays."""
+        if self.values:
+            self.w[:] = [p._data for p in self.values]
+            self.g[:] = [float(p.grad) for p in self.values]
+
+    def store(self) -> None:
+        """Give the Values their updated numbers."""
+        for p, number in zip(self.values, self.w.tolist()):
+            p._data = number
+
+
+def _as_groups(params: Any) -> list[dict[str, Any]]:
+    """The parameter groups of what the user gave; a plain list of nodes is one group."""
+    if isinstance(params, (Node, np.ndarray)):
+        raise TypeError("params argument given to the optimizer should be an iterable of "
+                        f"Tensors, Values or dicts; got a single {type(params).__name__}")
+    items = _as_list(params)
+    if items and isinstance(items[0], dict):
+        return items
+    return [{"params": items}] if items else []
+
+
+def _as_list(params: Iterable) -> list:
+    if isinstance(params, (set, frozenset)):
+        raise ValueError("optimizer parameters need an order that does not change from run "
+                         "to run; got a set, use a list")
+    return list(params)
+
+
+def _each_parameter(groups: list[dict[str, Any]]) -> Iterator[tuple[Node, dict[str, Any]]]:
+    for group in groups:
+        for p in group["params"]:
+            yield p, group
+
+
+def _check_parameter(p: Any) -> None:
+    """Raise unless p is a leaf that a kernel can update."""
+    if not isinstance(p, Node):
+        raise TypeError("optimizer can only optimize Tensors and Values; got "
+                        f"{type(p).__name__}")
+    if not p.is_leaf:
+        raise ValueError("can't optimize a non-leaf node; give the leaf it was made from, or "
+                         "detach() it")
+    dtype = np.asarray(p._data).dtype
+    if dtype not in (np.float32, np.float64):
+        raise TypeError(f"optimizers update float32 and float64; got a parameter of {dtype}")
+
+
+def check_range(name: str, number: float, low: float = 0.0,
+                below: float = float("inf")) -> None:
+    """Raise ValueError unless low <= number < below, which nan never is."""
+    if not low <= number < below:
+        bound = f", below {below}" if below != float("inf") else ""
+        raise ValueError(f"Invalid {name}: {number}; expected at least {low:g}{bound}")
