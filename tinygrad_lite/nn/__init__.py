@@ -1,0 +1,11 @@
+"""Neural networks: layers, losses and initialisers with PyTorch's names and layouts."""
+
+from . import functional, init
+from .layers import Flatten, Linear, ReLU, Sequential, Sigmoid, Tanh
+from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .module import Module, Parameter
+
+__all__ = [
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "Linear", "MSELoss", "Module",
+    "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "init",
+]
