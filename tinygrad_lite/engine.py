@@ -204,6 +204,7 @@ class Node:
     _keeps_grad = False       # whether nodes that are no leaves keep their gradient too
     _fitting: Any = None      # a type of plain gradient that fits without `_fit`
     _rank = 0                 # the kind of higher rank wins where two meet
+    _past: Any = None         # the node that stands for this one before it changed in place
 
     _data: Any
     _grad: Any
@@ -398,19 +399,29 @@ def _recorded(roots: Iterable[Node]) -> list[Node]:
         if inputs is None:
             raise RuntimeError(_FREED_MESSAGE)
         for x in inputs:
-            if isinstance(x, Node) and x._op is not None and x not in found:
-                found[x] = None
-                stack.append(x)
+            if isinstance(x, Node) and x._op is not None:
                 if x._birth > node._birth:
-                    raise RuntimeError(_changed_message(node._op))
+                    x = _as_seen_by(node, x)
+                if x._op is not None and x not in found:
+                    found[x] = None
+                    stack.append(x)
     return sorted(found, key=attrgetter("_birth"))
+
+
+def _as_seen_by(node: Node, x: Any) -> Any:
+    """The input x of a node as it was when the node was made, if it changed in place since."""
+    if isinstance(x, Node):
+        while x._op is not None and x._birth > node._birth:
+            x = x._past
+    return x
 
 
 def _leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
     """The targets and all nodes whose gradient a target's gradient needs."""
     needed = set(targets)
     for node in order:
-        if any(isinstance(x, Node) and x in needed for x in node._inputs or ()):
+        inputs = [_as_seen_by(node, x) for x in node._inputs or ()]
+        if any(isinstance(x, Node) and x in needed for x in inputs):
             needed.add(node)
     return needed
 
@@ -492,6 +503,8 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
         y = node
         saved = _as_nodes(node)
     for x, rule in zip(node._inputs or (), op.rules or _numbered(op.each)):
+        if not unchanged:
+            x = _as_seen_by(node, x)
         if rule is None or not isinstance(x, Node) or not x._requires_grad:
             continue
         if needed is not None and x not in needed:
@@ -534,6 +547,7 @@ def _as_nodes(node: Node) -> list:
     """The inputs as rules see them under create_graph: nodes where a gradient flows."""
     seen = []
     for x, data in zip(node._inputs or (), node._saved or ()):
+        x = _as_seen_by(node, x)
         if isinstance(x, Node) and x._requires_grad:
             if x._data is not data:
                 raise RuntimeError(_changed_message(node._op))

@@ -75,13 +75,15 @@ def _power_base(g, _y, a, b):
 def _power_exponent(g, y, a, b):
     """g y log a, and 0 where a = 0 and b >= 0."""
     flat = (a == 0) * (b >= 0)
-    return where(flat, g * 0.0, g * y * log(where(flat, 1.0, a)))
+    return where(flat, g * 0.0, g * y * log(where(flat, y * 0.0 + 1.0, a)))
 
 
 @op(_power_base, _power_exponent)
 def power(a, b):
     """y = a ** b, element by element; 0 ** 0 is 1, a negative a needs an integer b."""
-    return np.asarray(a) ** b
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return a ** b
+    return np.power(a, b)
 
 
 @op(lambda g, _y, a: g * sign(a))
@@ -338,6 +340,8 @@ def argmin(a, axis=None, keepdims=False):
 
 def prod(a, axis=None, keepdims=False):
     """y = the product of the elements, by halves: right for zeros, and any derivative."""
+    if _is_integer(a):
+        return _integer_prod(a, axis=axis, keepdims=keepdims)
     axes = builtins.sorted(_axes(a, axis))
     kept = [i for i in range(len(np.shape(a))) if i not in axes]
     outer = [np.shape(a)[i] for i in kept]
@@ -348,6 +352,16 @@ def prod(a, axis=None, keepdims=False):
         rest = concatenate([pairs, rest[..., 2 * half:]], axis=-1)
     y = sum(rest, axis=-1) if rest.shape[-1] else sum(rest, axis=-1) + 1
     return expand_dims(y, axis=tuple(axes)) if keepdims else y
+
+
+def _is_integer(a):
+    dtype = getattr(a, "dtype", None)
+    return dtype is not None and dtype.kind != "f"
+
+
+@op(None)
+def _integer_prod(a, axis, keepdims):
+    return np.multiply.reduce(a, axis=axis, keepdims=keepdims, dtype=np.int64)
 
 
 def _axes(a, axis) -> list[int]:
@@ -680,6 +694,7 @@ def linear(a, w, b):
         _cross_entropy_slope(a, target=target) * _per_row(g, a, reduction))
 def cross_entropy(a, target, reduction="mean"):
     """y = -ln softmax(a)[target] for each row of a (N, C); their mean, sum, or all (N,)."""
+    a = _floating(a)
     shifted = a - np.maximum.reduce(a, axis=1, keepdims=True)
     total = np.add.reduce(np.exp(shifted), axis=1)
     losses = np.log(total) - shifted[np.arange(len(a)), target]
@@ -713,6 +728,7 @@ def _cross_entropy_slope(a, target):
     lambda g, _y, a, _target: -g * a)
 def logits_cross_entropy(a, target):
     """y = -(t ln p + (1 - t) ln(1 - p)) with p = sigmoid(a), stable at any a."""
+    a = _floating(a)
     return np.maximum(a, 0) - a * target + np.log1p(np.exp(-np.abs(a)))
 
 
@@ -731,15 +747,20 @@ def astype(a, dtype):
     return np.asarray(a).astype(dtype)
 
 
-@op(lambda g, _y, _a: broadcast_to(g, np.shape(_a)))
+@op(lambda g, _y, _a: g * np.ones(_a.shape, _a.dtype))
 def to_scalar(a):
     """y = the sum of all elements, as a float: the gradient of a Value that met a Tensor."""
     return float(np.sum(a))
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum g over the axes along which an input of this shape was repeated to g's shape."""
+    """Sum g over the axes along which an input of this shape was repeated to g's shape.
+
+    A rule may also return less than the input's shape, such as one number for all elements.
+    """
     lead = len(g.shape) - len(shape)
+    if lead < 0 or any(g.shape[i + lead] == 1 < n for i, n in enumerate(shape)):
+        return broadcast_to(g, shape)
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
     if axes:

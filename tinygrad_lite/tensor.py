@@ -39,7 +39,7 @@ class Tensor(Operators):
     """
 
     # _changed is a cell shared with every view: when the numbers last changed in place
-    __slots__ = ("_changed", "_is_view")
+    __slots__ = ("_changed", "_is_view", "_past")
     _rank = 1
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
@@ -52,6 +52,7 @@ class Tensor(Operators):
         self._op = None
         self._changed = [0]
         self._is_view = False
+        self._past = None
         if requires_grad:
             self.requires_grad = True
 
@@ -76,6 +77,7 @@ class Tensor(Operators):
         node._op = None
         node._changed = [0]
         node._is_view = False
+        node._past = None
         return node
 
     def _share_changes(self, source: Any) -> None:
@@ -104,13 +106,13 @@ class Tensor(Operators):
     def _fit(self, g: Any) -> Any:
         """The gradient g, array or node, in this node's shape and dtype."""
         own = self._data
+        if not isinstance(g, (np.ndarray, Node)):
+            g = np.asarray(g, own.dtype)
         data = g._data if isinstance(g, Node) else g
-        if type(data) is not np.ndarray:
-            data = np.asarray(data)
-            g = g if isinstance(g, Node) else data
+        if isinstance(data, float):
+            return g * np.ones_like(own)
         if data.shape != own.shape:
-            g = ops.broadcast_to(g, own.shape) if data.ndim < own.ndim or data.size == 1 \
-                and own.size > 1 else ops.sum_to(g, own.shape)
+            g = ops.sum_to(g, own.shape)
         return g if data.dtype == own.dtype else ops.astype(g, own.dtype)
 
     def _own(self, g: Any, borrowed: bool) -> Any:
@@ -121,7 +123,7 @@ class Tensor(Operators):
         return g
 
     def _public(self, g: Any) -> Tensor:
-        return g if isinstance(g, Tensor) else Tensor._wrap(g, [g])
+        return g if isinstance(g, Tensor) else Tensor._wrap(g, [self._data])
 
     # ---- the numbers and their gradient ------------------------------------------------
 
@@ -319,7 +321,8 @@ class Tensor(Operators):
         if self._is_view:
             raise RuntimeError("cannot assign into a view that takes part in a graph; "
                                "assign through the Tensor that it was taken from")
-        self._become(ops._setitem(self._before(), value, index=index))
+        old = self._before()
+        self._become(ops._setitem(old, old if value is self else value, index=index), old)
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._in_place(ops.add, other)
@@ -337,20 +340,15 @@ class Tensor(Operators):
         return self._in_place(ops.power, other)
 
     def _in_place(self, function: Any, other: Any) -> Tensor:
-        """self <- function(self, other), in self's memory.
-
-        A view that takes part in a graph is left alone and a new Tensor returned: so
-        ``t[0] += x`` ends in ``t[0] = ...``, which records the change on t itself.
-        """
+        """self <- function(self, other), in self's memory unless a graph records it."""
         other = ops.as_operand(other)
         if other is NotImplemented:
             return NotImplemented
-        if not self._joins_graph(other):
+        if self._joins_graph(other):
+            old = self._before()
+            self._become(function(old, old if other is self else other), old)
+        else:
             self._write(function(self.detach(), other)._data)
-            return self
-        if self._is_view:
-            return function(self, other)
-        self._become(function(self._before(), other))
         return self
 
     def _joins_graph(self, other: Any) -> bool:
@@ -363,26 +361,44 @@ class Tensor(Operators):
         return self._requires_grad or (isinstance(other, Node) and other._requires_grad)
 
     def _before(self) -> Tensor:
-        """A node with self's history and a copy of its numbers: what self was till now."""
-        old = Tensor._wrap(self._data.copy(), [self._data])
+        """A node with self's array and history, to stand for what self was till now."""
+        old = Tensor._wrap(self._data, [self._data])
         old._inherit(self)
+        old._past = self._past
         return old
 
-    def _become(self, new: Tensor) -> None:
-        """Take the numbers of `new` into self's memory, and its history."""
+    def _become(self, new: Tensor, old: Tensor) -> None:
+        """Take over array and history of `new`; what self was lives on in `old`.
+
+        The old array is left as it is: rules and views that hold it stay right.
+        """
         if self._data.dtype.kind != "f":
-            raise RuntimeError("an in-place operation with a gradient expects a Tensor of "
-                               f"floating point dtype; got {self._data.dtype}")
-        self._write(new._data)
+            raise TypeError("an in-place operation with a gradient expects a Tensor of "
+                            f"floating point dtype; got {self._data.dtype}")
+        self._check_result(new._data)
+        if new._data.dtype != self._data.dtype:
+            new = ops.astype(new, dtype=self._data.dtype)
+        self._changed = [0]
+        mark_changed(self._changed)
+        self._is_view = False
+        self._past = old
+        self._data = new._data
         self._inherit(new)
         self._birth = engine.now()
 
     def _write(self, numbers: np.ndarray) -> None:
-        if numbers.shape != self._data.shape:
-            raise ValueError(f"an in-place operation expects a result of shape "
-                             f"{self._data.shape}; got {numbers.shape}")
-        np.copyto(self._data, numbers, casting="same_kind")
+        self._check_result(numbers)
+        np.copyto(self._data, numbers)
         mark_changed(self._changed)
+
+    def _check_result(self, result: np.ndarray) -> None:
+        """Raise if the result of an in-place operation does not fit into self."""
+        if result.shape != self._data.shape:
+            raise ValueError("an in-place operation expects a result of shape "
+                             f"{self._data.shape}; got {result.shape}")
+        if not np.can_cast(result.dtype, self._data.dtype, "same_kind"):
+            raise TypeError(f"an in-place operation expects a result that fits into "
+                            f"{self._data.dtype}; got {result.dtype}")
 
     # ---- functions ---------------------------------------------------------------------
 

@@ -1,0 +1,112 @@
+"""plot: pictures of a training run, and of what the net makes of images.
+
+It imports NumPy only; matplotlib, an extra, is loaded by the first picture. Every function
+returns a matplotlib Figure: ``figure.savefig("picture.png")`` stores it, a notebook shows it.
+No window is opened and no display is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["history", "predictions", "training"]
+
+# Two colours that remain two in every form of colour blindness, from the palette of Okabe
+# and Ito, "Color Universal Design" (2008).
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+INK = "#222222"
+GREY = "#767676"
+PALE = "#E4E4E4"
+
+
+def training(loss: Sequence[float], train_accuracy: Sequence[float],
+             test_accuracy: Sequence[float], images: Any, labels: Any,
+             predicted: Any) -> Figure:
+    """One picture of a whole run: `history` on the left, `predictions` on the right.
+
+    Args:
+        loss, train_accuracy, test_accuracy: as `history` takes them.
+        images, labels, predicted: as `predictions` takes them.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    figure = _new_figure(12, 6.2)
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 1.15], wspace=0.05)
+    history(loss, train_accuracy, test_accuracy, figure=left)
+    predictions(images, labels, predicted, figure=right)
+    return figure
+
+
+def history(loss: Sequence[float], train_accuracy: Sequence[float],
+            test_accuracy: Sequence[float], figure: Any = None) -> Figure:
+    """Curves over the epochs: the training loss above, both accuracies below.
+
+    Args:
+        loss: the mean cross-entropy of each epoch, in nats; drawn on a logarithmic scale.
+        train_accuracy: after each epoch, from 0 to 1.
+        test_accuracy: likewise.
+        figure: an empty Figure or SubFigure to draw into; a new one if left out.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    figure = figure or _new_figure(5.6, 6.2)
+    above, below = figure.subplots(2, 1, sharex=True)
+    epochs = np.arange(1, len(loss) + 1)
+
+    _style(above, "Training loss", "mean cross-entropy (nats)")
+    above.set_yscale("log")
+    _curve(above, epochs, loss, INK, f"{loss[-1]:.2g}")
+
+    _style(below, "Accuracy", "right answers (%)")
+    train, test = 100 * np.array(train_accuracy), 100 * np.array(test_accuracy)
+    higher, lower = ("bottom", "top") if train[-1] >= test[-1] else ("top", "bottom")
+    _curve(below, epochs, train, BLUE, f"train {train[-1]:.1f} %", "s", higher)
+    _curve(below, epochs, test, VERMILION, f"test {test[-1]:.1f} %", "o", lower)
+    below.set_xlabel("epoch", color=GREY)
+    below.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def predictions(images: Any, labels: Any, predicted: Any, rows: int = 6, columns: int = 8,
+                figure: Any = None) -> Figure:
+    """A grid of images, each with the predicted class below it; errors come first.
+
+    An error has a coloured frame, a cross, and both classes below it.
+
+    Args:
+        images: of shape (N, height, width); from 0 (paper) to its maximum (ink).
+        labels: the N true classes.
+        predicted: the N predicted classes.
+        rows, columns: how many images are shown, at most.
+        figure: an empty Figure or SubFigure to draw into; a new one if left out.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    figure = figure or _new_figure(6.4, 6.2)
+    right = np.equal(labels, predicted)
+    errors_first = np.argsort(right, kind="stable")
+    cells = figure.subplots(rows, columns, squeeze=False).flat
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, i in zip(cells, errors_first):
+        cell.imshow(images[i], cmap="gray_r", vmin=0)
+        if right[i]:
+            _caption(cell, f"{predicted[i]}", GREY)
+        else:
+            _caption(cell, f"{predicted[i]}, not {labels[i]}", VERMILION)
+            _mark(cell)
+    wrong = np.count_nonzero(~right)
+    figure.suptitle(f"What the net reads: {wrong} of {len(right)} test images wrong",
+                    color=INK, fontsize=13)
+    return figure
