@@ -81,7 +81,8 @@ def training_rows(effort: Effort, threads: int) -> Iterator[Row]:
 
     torch = load_torch(threads)
     for problem in steps.PROBLEMS:
-        ours, *theirs = timing.race(steps.steps(problem, torch), effort.seconds)
+        racers = steps.training_steps(problem, torch)
+        ours, *theirs = timing.race(racers, effort.seconds)
         what = f"step of {problem.name}, batch {problem.batch}"
         if theirs:
             yield Row(what, ours, "PyTorch eager", theirs[0], problem.goal)
@@ -103,7 +104,7 @@ def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
         own, *peers = racers
         ours, *theirs = timing.race(list(racers.values()), effort.seconds)
         for peer, time in zip(peers, theirs, strict=True):
-            yield Row(f"{own}, {problem.name}", ours, peer, time)
+            yield Row(f"{problem.name} in {own}", ours, peer, time)
 
 
 def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:

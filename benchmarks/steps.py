@@ -12,7 +12,8 @@ import numpy as np
 
 import tinygrad_lite as tg
 
-__all__ = ["PROBLEMS", "Problem", "backends", "our_update", "steps", "torch_update"]
+__all__ = ["PROBLEMS", "Problem", "backends", "our_update", "torch_update",
+           "training_steps"]
 
 
 class Problem(NamedTuple):
@@ -62,7 +63,7 @@ def training_step(lib: Any, net: Any, x: Any, target: Any) -> Callable[[], Any]:
     return step
 
 
-def steps(problem: Problem, torch: Any) -> list[Callable[[], Any]]:
+def training_steps(problem: Problem, torch: Any) -> list[Callable[[], Any]]:
     """Our training step and, unless ``torch`` is None, PyTorch's, from the same weights.
 
     Raises:

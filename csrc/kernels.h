@@ -20,6 +20,7 @@
 #define TINYGRAD_LITE_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Number of this interface. It changes with any prototype or meaning below, and is compared
  * with native.ABI on import, so that an outdated compiled module is never called. */
@@ -87,5 +88,15 @@ void tgl_adam_f64(
     const size_t *n, size_t tensors,
     double lr, double beta1, double beta2, double eps,
     double weight_decay, int maximize, double c1, double c2);
+
+/* Cross-entropy of logits a (n, c) with class ids target (n,), and its gradient.
+ *   losses = ln(sum over j of e^a[i][j]) - a[i][target[i]]        (n,)
+ *   d      = softmax(a) - onehot(target)                          (n, c)
+ * Returns n; or, if an id is not in 0 .. c - 1, the first such row, and writes nothing.
+ */
+size_t tgl_cross_entropy_f32(
+    float *losses, float *d, const float *a, const int64_t *target, size_t n, size_t c);
+size_t tgl_cross_entropy_f64(
+    double *losses, double *d, const double *a, const int64_t *target, size_t n, size_t c);
 
 #endif

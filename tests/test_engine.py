@@ -54,7 +54,7 @@ class Toy(engine.Node):
         self._grad = None
         self._requires_grad = requires_grad
         self._hooks = None
-        self._op = None
+        self._maker = None
 
     @staticmethod
     def _wrap(data, inputs=None):
@@ -516,6 +516,55 @@ def test_a_float64_tensor_and_a_value_keep_double_precision():
     (g,) = tg.grad((x * x * v * v).sum(), v, create_graph=True)
     (mixed,) = tg.grad(g, x)
     np.testing.assert_allclose(mixed.data, 4 * x.data / 7, rtol=1e-14)
+
+
+# ---- your own op ---------------------------------------------------------------------
+
+
+@tg.op(lambda g, _y, a, b, _names, weight: g * b * weight,
+       lambda g, _y, a, _b, _names, weight: g * a * weight,
+       None)
+def weighted_product(a, b, _names, weight=1.0):
+    """y = a b weight; the third input has no gradient."""
+    return a * b * weight
+
+
+@tg.op(each=lambda g, _y, i, *inputs: g * (i + 1))
+def ranked_sum(*inputs):
+    """y = 1 a + 2 b + 3 c + ..."""
+    return sum(x * (i + 1) for i, x in enumerate(inputs))
+
+
+def test_an_op_of_ones_own():
+    x, v = leaf(2.0), Value(3.0)
+    y = weighted_product(x, v, "names", 10.0)
+    assert (y.tolist(), y.op_name) == ([60.0], "weighted_product")
+    (first,) = tg.grad(y.sum(), x, create_graph=True)
+    assert tg.grad(first.sum(), v) == (10.0,)
+    assert weighted_product(2.0, 3.0, "names", weight=2.0) == 12.0
+
+
+def test_an_op_of_any_number_of_inputs():
+    x = [Value(1.0), Value(2.0), Value(3.0)]
+    y = ranked_sum(*x)
+    y.backward()
+    assert y.data == 14.0
+    assert [v.grad for v in x] == [1.0, 2.0, 3.0]
+
+
+def test_an_op_without_rules_is_refused():
+    with pytest.raises(TypeError, match="one rule per input"):
+        tg.op()
+    with pytest.raises(TypeError, match="one rule per input"):
+        tg.op(None, each=lambda g, y, i, *inputs: g)
+
+
+def test_parents_and_names_show_the_graph():
+    x, v = leaf(2.0), Value(3.0)
+    y = x * v
+    assert y.parents == (x, v)
+    assert (x.op_name, y.op_name) == ("", "multiply")
+    assert (y * 2).parents == (y,)
 
 
 # ---- what is freed, and when ---------------------------------------------------------

@@ -18,13 +18,17 @@ CORE = ["engine", "ops", "value", "tensor"]
 MAY_IMPORT = {
     "engine": set(),
     "rng": set(),
-    "ops": {"engine", "kernels"},
-    "value": {"engine", "ops"},
-    "tensor": {"engine", "ops", "rng"},
     "kernels": {"kernels"},
+    "ops": {"engine", "kernels"},
+    "functions": {"engine", "ops"},
+    "fused": {"engine", "kernels", "ops"},
+    "value": {"engine", "ops"},
+    "tensor": {"engine", "functions", "ops"},
+    "creation": {"rng", "tensor"},
+    "gradcheck": {"engine", "tensor"},
     "optim": {"optim", "kernels", "engine", "value", "tensor"},
-    "gradcheck": {"engine", "ops", "value", "tensor"},
-    "nn": {"nn", "engine", "ops", "rng", "value", "tensor", "kernels"},
+    "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation"},
+    "data": {"data", "rng", "tensor"},
 }
 
 # Of the packages that are not in the standard library, these may be imported at the top.

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import Tensor, Value, ops
-from tinygrad_lite.gradcheck import gradcheck
+from tinygrad_lite import Tensor, Value, functions, fused, ops
+from tinygrad_lite.gradcheck import GradcheckError, gradcheck
+
+PUBLIC = [*ops.__all__, *functions.__all__]
 
 
 class Row(NamedTuple):
@@ -353,13 +355,14 @@ PRODUCTS = [
 ]
 
 LOSSES = [
-    *[Row("linear", ops.linear, lambda a, w, b: a @ w.T + b, of(shape, (2, 3), (2,)),
+    *[Row("linear", fused.linear, lambda a, w, b: a @ w.T + b, of(shape, (2, 3), (2,)),
           lambda torch, *x: torch.nn.functional.linear(*x)) for shape in [(4, 3), (2, 2, 3)]],
-    *[Row("cross_entropy", lambda a, kind=kind: ops.cross_entropy(a, LABELS, kind),
+    *[Row("cross_entropy", lambda a, kind=kind: fused.cross_entropy(a, LABELS, kind),
           lambda a, kind=kind: cross_entropy(a, kind), of((3, 3)),
           lambda torch, a, kind=kind: torch.nn.functional.cross_entropy(
               a, torch.tensor(LABELS), reduction=kind)) for kind in ("mean", "sum", "none")],
-    Row("logits_cross_entropy", ops.logits_cross_entropy, logits_cross_entropy, pair(0, 1)),
+    Row("logits_cross_entropy", fused.logits_cross_entropy, logits_cross_entropy, pair(0, 1)),
+    Row("squared_difference", fused.squared_difference, lambda a, b: (a - b) ** 2, pair()),
 ]
 
 KINDS = [
@@ -374,6 +377,8 @@ ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS,
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [
     Row("sign", ops.sign, np.sign, one()),
+    Row("_integer_prod", lambda a: tg.prod(a > 0, axis=1), lambda a: np.prod(a > 0, axis=1),
+        of((2, 3))),
     Row("equal", ops.equal, np.equal, pair()),
     Row("not_equal", ops.not_equal, np.not_equal, pair()),
     Row("less", ops.less, np.less, pair()),
@@ -518,7 +523,8 @@ def test_every_op_is_in_the_table():
     covered = {row.name for row in ROWS + STEPS}.union(*map(names_that_run, ROWS))
     marked = names_marked_op()
     assert {"add", "matmul", "_put"} <= marked
-    assert set(ops.__all__) | marked <= covered
+    public = set(ops.__all__) | set(functions.__all__) | set(fused.__all__)
+    assert public | marked <= covered
 
 
 # ---- lengths of zero -----------------------------------------------------------------
@@ -553,7 +559,7 @@ EMPTY = [
     (tg.matmul, [(0, 2), (2, 3)]),
     (tg.matmul, [(0,), (0,)]),
     (lambda a, b: tg.einsum("ij,jk->ik", a, b), [(2, 0), (0, 3)]),
-    (ops.linear, [(0, 3), (2, 3), (2,)]),
+    (fused.linear, [(0, 3), (2, 3), (2,)]),
 ]
 
 
@@ -583,7 +589,8 @@ def numbers_in(cell):
 
 
 def evaluated(expression, variables):
-    return eval(expression, {name: getattr(ops, name) for name in ops.__all__}, variables)
+    names = {name: getattr(tg, name) for name in [*ops.__all__, *functions.__all__]}
+    return eval(expression, names, variables)
 
 
 @pytest.mark.parametrize(("expression", "at", "gradients"), kinks())
@@ -606,6 +613,63 @@ def test_kinks_of_values(expression, at, gradients):
         np.testing.assert_array_equal(inputs[name].grad, wanted)
 
 
+def test_the_examples_of_the_page_run():
+    page = Path(__file__).parents[1] / "docs" / "gradients.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(block.split("```")[0], {})
+
+
+# ---- gradcheck itself ----------------------------------------------------------------
+
+
+@tg.op(lambda g, _y, a: g * (2.0 * a + 1e-2))
+def wrong_square(a):
+    return a * a
+
+
+@tg.op(lambda g, _y, a: g * Tensor(2 * np.asarray(getattr(a, "data", a))))
+def square_of_first_order_only(a):
+    return a * a
+
+
+def test_gradcheck_finds_a_wrong_gradient_and_says_where():
+    x, y = leaves([np.ones(2), np.ones(2)])
+    message = r"element 0 .* input 1 at index \(0,\) is 2\.01 analytically, but (1\.9|2\.0)"
+    with pytest.raises(GradcheckError, match=message):
+        gradcheck(lambda a, b: a + wrong_square(b), [y, x])
+    assert not gradcheck(wrong_square, x, raise_exception=False)
+    assert gradcheck(wrong_square, x, atol=0.1)
+    assert x.data.tolist() == [1, 1]
+    assert x.grad is None
+
+
+def test_gradcheck_of_second_order_finds_what_the_first_does_not():
+    x = Tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    assert gradcheck(square_of_first_order_only, x)
+    assert not gradcheck(square_of_first_order_only, x, order=2, raise_exception=False)
+
+
+def test_gradcheck_takes_values_tensors_and_constants_together():
+    v, x = Value(2.0), Tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    assert gradcheck(lambda v, n, x, c: (v ** n, x * v * c), [v, 3, x, np.ones(2)], order=3)
+
+
+def test_gradcheck_says_what_it_cannot_check():
+    x = Tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    with pytest.raises(ValueError, match="input 0 is float32.*astype"):
+        gradcheck(tg.exp, Tensor([1.0], requires_grad=True))
+    with pytest.raises(ValueError, match="output 0 is float32"):
+        gradcheck(lambda x: x.astype("float32"), x)
+    with pytest.raises(ValueError, match="input that requires a gradient"):
+        gradcheck(tg.exp, [Tensor([1.0]), 2.0])
+    with pytest.raises(ValueError, match="output that requires a gradient"):
+        gradcheck(tg.argmax, x)
+    with pytest.raises(TypeError, match="returns nodes; got float"):
+        gradcheck(lambda x: 1.0, x)
+
+
 # ---- numbers at the edge of what a float holds ----------------------------------------
 
 
@@ -615,7 +679,7 @@ def test_large_and_small_numbers_neither_overflow_nor_vanish():
     np.testing.assert_allclose(tg.softmax(x).data, [0, 0, 1])
     np.testing.assert_allclose(tg.log_softmax(x).data, [-2000, -1000, 0])
     np.testing.assert_allclose(tg.logsumexp(x).data, 1000)
-    np.testing.assert_allclose(ops.logits_cross_entropy(x, np.ones(3)).data,
+    np.testing.assert_allclose(fused.logits_cross_entropy(x, np.ones(3)).data,
                                [1000, np.log(2), 0])
 
 

@@ -4,13 +4,18 @@
 the packages ``tg.nn``, ``tg.optim`` and ``tg.data``.
 """
 
-from . import data, nn, ops, optim
+from importlib import import_module
+from typing import Any
+
+from . import data, functions, nn, ops, optim
+from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
+from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, set_backend
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import manual_seed
-from .tensor import Tensor, arange, as_tensor, eye, full, ones, rand, randn, zeros
+from .tensor import Tensor, as_tensor
 from .value import Value
 
 __version__ = "0.1.0"
@@ -18,5 +23,13 @@ __version__ = "0.1.0"
 __all__ = [
     "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
     "enable_grad", "eye", "full", "get_backend", "grad", "gradcheck", "manual_seed", "nn",
-    "no_grad", "ones", "op", "optim", "rand", "randn", "set_backend", "zeros", *ops.__all__,
+    "no_grad", "ones", "op", "optim", "plot", "rand", "randn", "set_backend", "zeros",
+    *functions.__all__, *ops.__all__,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``tg.plot`` is imported when it is first asked for: it needs matplotlib."""
+    if name == "plot":
+        return import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

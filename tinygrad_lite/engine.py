@@ -49,7 +49,8 @@ def now() -> int:
 
 
 class _Mode(threading.local):
-    recording = True
+    recording = True   # whether ops are recorded
+    sweeping = False   # whether a sweep with create_graph is on
 
 
 _mode = _Mode()
@@ -194,10 +195,10 @@ class Node:
     holds), ``_public(g)`` (what ``.grad`` and hooks show), ``_zero()``.
     """
 
-    # A leaf has _op None, and of the slots behind it none is set. `_inputs` is None once the
+    # A leaf has _maker None, and of the slots behind it none is set. `_inputs` is None once the
     # graph is freed; `_saved` is the inputs' data as the op saw it, a tuple, which the
     # garbage collector soon stops looking at.
-    __slots__ = ("_data", "_grad", "_requires_grad", "_hooks", "_op", "_birth", "_inputs",
+    __slots__ = ("_data", "_grad", "_requires_grad", "_hooks", "_maker", "_birth", "_inputs",
                  "_saved", "_static", "__weakref__")
 
     _changed: Any = (0,)      # when the data last changed in place; floats never do
@@ -210,7 +211,7 @@ class Node:
     _grad: Any
     _requires_grad: bool
     _hooks: dict | None
-    _op: Op | None
+    _maker: Op | None
     _birth: int
     _inputs: tuple | None
     _saved: tuple | None
@@ -224,24 +225,24 @@ class Node:
     @property
     def is_leaf(self) -> bool:
         """Whether the user made this node, rather than a recorded op."""
-        return self._op is None
+        return self._maker is None
 
     @property
     def op_name(self) -> str:
         """Name of the op that made this node; empty for a leaf."""
-        return "" if self._op is None else self._op.name
+        return "" if self._maker is None else self._maker.name
 
     @property
     def parents(self) -> tuple[Node, ...]:
         """The nodes that this node was made from; empty for a leaf or a freed graph."""
-        inputs = () if self._op is None else self._inputs or ()
+        inputs = () if self._maker is None else self._inputs or ()
         return tuple(x for x in inputs if isinstance(x, Node))
 
     def _inherit(self, other: Node) -> None:
         """Take over another node's history."""
         self._requires_grad = other._requires_grad
-        self._op = other._op
-        if other._op is not None:
+        self._maker = other._maker
+        if other._maker is not None:
             self._birth = other._birth
             self._inputs = other._inputs
             self._saved = other._saved
@@ -249,7 +250,7 @@ class Node:
 
     def __reduce__(self) -> tuple:
         """Copy and pickle a leaf, with its gradient's numbers but without its hooks."""
-        if self._op is not None:
+        if self._maker is not None:
             raise RuntimeError("only leaves can be copied or pickled; this node is the "
                                f"result of '{self.op_name}': detach() it first")
         return _rebuild, (type(self), self._data, self._requires_grad, self._grad)
@@ -365,7 +366,7 @@ def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
         result._share_changes(inputs[0])  # type: ignore[attr-defined]  # tensors only
     if differentiable and op.smooth and _mode.recording:
         result._requires_grad = True
-        result._op = op
+        result._maker = op
         result._birth = next(_clock)
         result._inputs = inputs
         result._saved = tuple(data)
@@ -391,7 +392,7 @@ def _changed_message(op: Any) -> str:
 
 def _recorded(roots: Iterable[Node]) -> list[Node]:
     """Every recorded node that the roots depend on, parents before children."""
-    found = dict.fromkeys(root for root in roots if root._op is not None)
+    found = dict.fromkeys(root for root in roots if root._maker is not None)
     stack = list(found)
     while stack:
         node = stack.pop()
@@ -399,10 +400,10 @@ def _recorded(roots: Iterable[Node]) -> list[Node]:
         if inputs is None:
             raise RuntimeError(_FREED_MESSAGE)
         for x in inputs:
-            if isinstance(x, Node) and x._op is not None:
+            if isinstance(x, Node) and x._maker is not None:
                 if x._birth > node._birth:
                     x = _as_seen_by(node, x)
-                if x._op is not None and x not in found:
+                if x._maker is not None and x not in found:
                     found[x] = None
                     stack.append(x)
     return sorted(found, key=attrgetter("_birth"))
@@ -411,7 +412,7 @@ def _recorded(roots: Iterable[Node]) -> list[Node]:
 def _as_seen_by(node: Node, x: Any) -> Any:
     """The input x of a node as it was when the node was made, if it changed in place since."""
     if isinstance(x, Node):
-        while x._op is not None and x._birth > node._birth:
+        while x._maker is not None and x._birth > node._birth:
             x = x._past
     return x
 
@@ -446,8 +447,8 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
     wanted = frozenset(targets or ())
     grads: dict[Node, Any] = {}
     kept: dict[Node, Any] = {}
-    before = _mode.recording
-    _mode.recording = create_graph
+    before = _mode.recording, _mode.sweeping
+    _mode.recording = _mode.sweeping = create_graph
     try:
         for root, seed in zip(roots, seeds):
             seed = _seed(root, seed, create_graph)
@@ -469,7 +470,7 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
             if targets is None or leaf in wanted:
                 kept[leaf] = _run_hooks(leaf, g, False) if leaf._hooks else g
     finally:
-        _mode.recording = before
+        _mode.recording, _mode.sweeping = before
     return kept
 
 
@@ -494,7 +495,7 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
 
     Under create_graph g is a node, and the rule gets nodes.
     """
-    op: Any = node._op
+    op: Any = node._maker
     saved: Any = node._saved
     static = node._static
     y = node._data
@@ -520,7 +521,7 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
             continue
         if type(d) is not x._fitting:
             d = x._fit(d)
-            if x._op is None:
+            if x._maker is None:
                 d = x._own(d, d is g or d is y or _holds(saved, d))
         grads[x] = grads[x] + d if x in grads else d
 
@@ -550,7 +551,7 @@ def _as_nodes(node: Node) -> list:
         x = _as_seen_by(node, x)
         if isinstance(x, Node) and x._requires_grad:
             if x._data is not data:
-                raise RuntimeError(_changed_message(node._op))
+                raise RuntimeError(_changed_message(node._maker))
             seen.append(x)
         else:
             seen.append(data)
@@ -560,7 +561,7 @@ def _as_nodes(node: Node) -> list:
 def _check_unchanged(node: Node, rule: Callable) -> None:
     """Raise if a rule of the node's op would read data that changed after the op ran."""
     inputs: Any = node._inputs
-    op: Any = node._op
+    op: Any = node._maker
     reads = op.reads.get(rule, itertools.repeat(True))
     for x, read in zip((node, *inputs), reads):
         if read and isinstance(x, Node) and x._changed[0] > node._birth:

@@ -1,6 +1,6 @@
 """gradcheck: compare the gradients of a function with finite differences.
 
-It imports the engine and the two skins.
+It imports the engine, Tensor and NumPy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, eps: float = 1e-6, atol: floa
     Args:
         fn: takes the inputs and returns a node or several; called many times, it must
             compute the same each time.
-        inputs: one node or a sequence. Those that require a gradient are checked; they are
+        inputs: one leaf or a sequence. Those that require a gradient are checked; they are
             Values and float64 Tensors. Whatever else there is goes to `fn` as it is.
         eps: how far each number of an input is moved, up and down.
         atol: absolute tolerance; see `rtol`.

@@ -96,7 +96,7 @@ def predictions(images: Any, labels: Any, predicted: Any, rows: int = 6, columns
     figure = figure or _new_figure(6.4, 6.2)
     right = np.equal(labels, predicted)
     errors_first = np.argsort(right, kind="stable")
-    cells = figure.subplots(rows, columns, squeeze=False).flat
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     for cell in cells:
         cell.set_axis_off()
     for cell, i in zip(cells, errors_first):
@@ -108,5 +108,53 @@ def predictions(images: Any, labels: Any, predicted: Any, rows: int = 6, columns
             _mark(cell)
     wrong = np.count_nonzero(~right)
     figure.suptitle(f"What the net reads: {wrong} of {len(right)} test images wrong",
-                    color=INK, fontsize=13)
+                    x=0.005, horizontalalignment="left", color=INK, fontsize=13)
     return figure
+
+
+# ---- how they look ---------------------------------------------------------------------
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """An empty Figure of a size in inches; ImportError where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("pictures need matplotlib, the extra 'plot': "
+                          "pip install tinygrad_lite[plot]") from error
+    figure = Figure((width, height), dpi=120, facecolor="white")
+    figure.set_layout_engine("constrained", rect=(0.01, 0.015, 0.98, 0.97))
+    return figure
+
+
+def _style(axes: Axes, title: str, unit: str) -> None:
+    """A title, the unit of the vertical axis, and nothing that does not inform."""
+    axes.set_title(title, loc="left", color=INK, fontsize=13)
+    axes.set_ylabel(unit, color=GREY)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", length=0, labelcolor=GREY)
+    axes.yaxis.get_major_locator().set_params(nbins=5, steps=[1, 2, 5, 10])
+    axes.spines[:].set_visible(False)
+
+
+def _curve(axes: Axes, x: Any, y: Any, color: str, label: str, marker: str = "o",
+           align: str = "center") -> None:
+    """A line with a mark at its end, and its label beside that in place of a legend."""
+    axes.plot(x, y, color=color, linewidth=2, marker=marker, markevery=[-1], clip_on=False)
+    axes.annotate(label, (x[-1], y[-1]), xytext=(8, 0), textcoords="offset points",
+                  color=color, verticalalignment=align, annotation_clip=False)
+
+
+def _caption(cell: Axes, text: str, color: str) -> None:
+    cell.text(0.5, -0.06, text, transform=cell.transAxes, color=color, fontsize=10,
+              horizontalalignment="center", verticalalignment="top")
+
+
+def _mark(cell: Axes) -> None:
+    """A frame around the image and a cross on its corner."""
+    cell.set_axis_on()
+    cell.set(xticks=[], yticks=[])
+    cell.spines[:].set(color=VERMILION, linewidth=2.5)
+    cell.plot(1, 1, marker="X", markersize=11, color=VERMILION, markeredgecolor="white",
+              transform=cell.transAxes, clip_on=False)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from . import engine, ops, rng
+from . import engine, functions, ops
 from .engine import Node, kinds, mark_changed
 from .ops import Operators
 
-__all__ = ["Tensor", "arange", "as_tensor", "eye", "full", "ones", "rand", "randn", "zeros"]
+__all__ = ["Tensor", "as_tensor"]
 
 _FLOAT64 = np.dtype(np.float64)
 _DEFAULT = np.dtype(np.float32)
@@ -49,7 +49,7 @@ class Tensor(Operators):
         self._grad = None
         self._requires_grad = False
         self._hooks = None
-        self._op = None
+        self._maker = None
         self._changed = [0]
         self._is_view = False
         self._past = None
@@ -63,18 +63,18 @@ class Tensor(Operators):
         """A node around the result of an op on `inputs`, sharing memory with `data`.
 
         A float64 result that came from no float64 array (of integers and numbers, say)
-        becomes float32, the default.
+        becomes float32, the default; but in a sweep, where `_fit` will see to it.
         """
         if type(data) is not np.ndarray:
             data = np.asarray(data)
-        if data.dtype is _FLOAT64 and not _any_float64(inputs):
+        if data.dtype is _FLOAT64 and not (_any_float64(inputs) or engine._mode.sweeping):
             data = data.astype(_DEFAULT)
         node = _new(Tensor)
         node._data = data
         node._grad = None
         node._requires_grad = False
         node._hooks = None
-        node._op = None
+        node._maker = None
         node._changed = [0]
         node._is_view = False
         node._past = None
@@ -138,7 +138,7 @@ class Tensor(Operators):
         if array.shape != self._data.shape:
             raise ValueError(f"expected data of shape {self._data.shape}; got {array.shape}")
         self._data = array
-        if self._op is not None:
+        if self._maker is not None:
             mark_changed(self._changed)  # rules may read the old result
 
     @property
@@ -165,7 +165,7 @@ class Tensor(Operators):
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
-        if self._op is not None:
+        if self._maker is not None:
             raise RuntimeError("you can only change requires_grad of leaf Tensors; use "
                                "detach() for a Tensor that stands outside the graph")
         if flag and self._data.dtype.kind != "f":
@@ -277,6 +277,7 @@ class Tensor(Operators):
 
     def __repr__(self) -> str:
         numbers = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        numbers += f", shape={self.shape}" if self.size == 0 and self.shape != (0,) else ""
         dtype = "" if self._data.dtype in (_DEFAULT, np.int64, bool) else \
             f", dtype={self._data.dtype}"
         history = f", op={self.op_name}" if self.op_name else \
@@ -355,7 +356,7 @@ class Tensor(Operators):
         """Whether a change of self by other must be recorded; RuntimeError on a leaf."""
         if not engine._mode.recording:
             return False
-        if self._requires_grad and self._op is None:
+        if self._requires_grad and self._maker is None:
             raise RuntimeError("a leaf Tensor that requires grad is being used in an "
                                "in-place operation; do it under no_grad()")
         return self._requires_grad or (isinstance(other, Node) and other._requires_grad)
@@ -415,13 +416,13 @@ class Tensor(Operators):
     clip = ops.clip
     sum = ops.sum
     mean = ops.mean
-    var = ops.var
-    std = ops.std
+    var = functions.var
+    std = functions.std
     max = ops.max
     min = ops.min
     argmax = ops.argmax
     argmin = ops.argmin
-    prod = ops.prod
+    prod = functions.prod
     cumsum = ops.cumsum
     logsumexp = ops.logsumexp
     softmax = ops.softmax
@@ -430,22 +431,22 @@ class Tensor(Operators):
     squeeze = ops.squeeze
     expand_dims = ops.expand_dims
     broadcast_to = ops.broadcast_to
-    flatten = ops.flatten
-    take = ops.take
+    flatten = functions.flatten
+    take = functions.take
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same elements in another shape, given as numbers or as one tuple."""
-        return ops.reshape(self, shape=_unpacked(shape))
+        return ops.reshape(self, shape=unpacked(shape))
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order, given as numbers or as one tuple; reversed if none."""
-        return ops.transpose(self, axes=_unpacked(axes) if axes else None)
+        return ops.transpose(self, axes=unpacked(axes) if axes else None)
 
 
 _new = Tensor.__new__
 
 
-def _unpacked(arguments: tuple) -> Any:
+def unpacked(arguments: tuple) -> Any:
     """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
     return arguments[0] if len(arguments) == 1 else arguments
 
@@ -503,52 +504,6 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
         return data
     array = _as_array(data, dtype)
     return Tensor._wrap(array, [array])
-
-
-# ---- new Tensors -----------------------------------------------------------------------
-
-
-def zeros(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A Tensor of zeros; `shape` as numbers or as one tuple, dtype float32 if left out."""
-    return full(_unpacked(shape), 0, dtype or _DEFAULT, requires_grad)
-
-
-def ones(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A Tensor of ones; `shape` as numbers or as one tuple, dtype float32 if left out."""
-    return full(_unpacked(shape), 1, dtype or _DEFAULT, requires_grad)
-
-
-def full(shape: Any, fill_value: Any, dtype: Any = None,
-         requires_grad: bool = False) -> Tensor:
-    """A Tensor filled with one number, whose dtype it takes if none is given."""
-    array = np.full(shape, fill_value, dtype)
-    given = dtype is not None or array.dtype != _FLOAT64
-    return Tensor(array, None if given else _DEFAULT, requires_grad)
-
-
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None,
-        requires_grad: bool = False) -> Tensor:
-    """An (N, M) Tensor, M = N if left out, with ones on diagonal k and zeros elsewhere."""
-    return Tensor(np.eye(N, M, k, dtype or _DEFAULT), None, requires_grad)
-
-
-def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """start, start + step, ... before stop; arguments (stop), (start, stop[, step])."""
-    array = np.arange(*bounds, dtype=dtype)
-    given = dtype is not None or array.dtype != _FLOAT64
-    return Tensor(array, None if given else _DEFAULT, requires_grad)
-
-
-def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers, even in [0, 1); governed by `manual_seed`."""
-    array = rng.generator().random(_unpacked(shape), dtype or _DEFAULT)
-    return Tensor(array, None, requires_grad)
-
-
-def randn(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers from the standard normal distribution; governed by `manual_seed`."""
-    array = rng.generator().standard_normal(_unpacked(shape), dtype or _DEFAULT)
-    return Tensor(array, None, requires_grad)
 
 
 kinds[np.ndarray] = Tensor._wrap

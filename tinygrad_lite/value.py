@@ -41,7 +41,7 @@ class Value(Operators):
         self._grad = None
         self._requires_grad = bool(requires_grad)
         self._hooks = None
-        self._op = None
+        self._maker = None
 
     # ---- what the engine asks of a kind ------------------------------------------------
 
@@ -53,7 +53,7 @@ class Value(Operators):
         node._grad = None
         node._requires_grad = False
         node._hooks = None
-        node._op = None
+        node._maker = None
         return node
 
     def _one(self) -> float:
@@ -67,7 +67,7 @@ class Value(Operators):
 
     def _fit(self, g: Any) -> Any:
         """A float from a float or an array, or a Value from a node."""
-        return g if isinstance(g, (float, Value)) else ops.to_scalar(g)
+        return g if type(g) is float or isinstance(g, Value) else ops.to_scalar(g)
 
     def _own(self, g: Any, _borrowed: bool) -> Any:
         return g
@@ -87,7 +87,7 @@ class Value(Operators):
 
     @data.setter
     def data(self, number: Any) -> None:
-        if self._op is not None:
+        if self._maker is not None:
             raise RuntimeError(f"only a leaf may be given a new number; this Value is the "
                                f"result of '{self.op_name}': use detach()")
         self._data = _as_float(number)
@@ -108,7 +108,7 @@ class Value(Operators):
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
-        if self._op is not None:
+        if self._maker is not None:
             raise RuntimeError("you can only change requires_grad of leaf nodes; use "
                                "detach() for a Value that stands outside the graph")
         self._requires_grad = bool(flag)
@@ -167,11 +167,15 @@ class Value(Operators):
     def __repr__(self) -> str:
         return f"Value(data={self._data}, grad={self.grad})"
 
-    # ---- micrograd's name --------------------------------------------------------------
+    # ---- micrograd's names -------------------------------------------------------------
 
     @property
     def _prev(self) -> tuple[Node, ...]:
         return self.parents
+
+    @property
+    def _op(self) -> str:
+        return self.op_name
 
 
 _new = Value.__new__

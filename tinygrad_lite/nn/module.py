@@ -85,7 +85,7 @@ class Module:
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Pairs (name, Module), each Module once; itself comes first, with an empty name."""
-        return _once(_descend("", self, ()))
+        return _once(pair for pair in _walk("", self) if isinstance(pair[1], Module))
 
     def children(self) -> Iterator[Module]:
         """The Modules that it holds itself, each once."""
@@ -93,14 +93,11 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Pairs (name, Module) of those that it holds itself, each once."""
-        return _once(_held_modules(self))
+        return _once(pair for pair in _held("", self) if isinstance(pair[1], Module))
 
     def _places(self) -> Iterator[tuple[str, Any]]:
         """Pairs (name, parameter) for every place that holds one."""
-        for prefix, module in _descend("", self, ()):
-            for name, x in _held(module):
-                if not isinstance(x, Module):
-                    yield _join(prefix, name), x
+        return (pair for pair in _walk("", self) if not isinstance(pair[1], Module))
 
     # ---- what happens to all of it -----------------------------------------------------
 
@@ -204,7 +201,8 @@ class Module:
 
     def __repr__(self) -> str:
         lines = self.extra_repr().splitlines()
-        children = [f"({name}): {child!r}" for name, child in _held_modules(self)]
+        children = [f"({name}): {child!r}" for name, child in _held("", self)
+                    if isinstance(child, Module)]
         if not children:
             return f"{type(self).__name__}({', '.join(lines)})"
         body = "\n".join(lines + children).replace("\n", "\n  ")
@@ -214,38 +212,42 @@ class Module:
 # ---- the walk --------------------------------------------------------------------------
 
 
-def _held(module: Module) -> Iterator[tuple[str, Any]]:
+def _walk(name: str, module: Module, above: tuple[Module, ...] = ()
+          ) -> Iterator[tuple[str, Any]]:
+    """Pairs (name, Module or parameter): a Module, its parameters, each child likewise.
+
+    What is held in several places comes several times, but no Module inside itself.
+    """
+    yield name, module
+    above = (*above, module)
+    held = list(_held(name, module))
+    for pair in held:
+        if not isinstance(pair[1], Module):
+            yield pair
+    for own, child in held:
+        if isinstance(child, Module) and child not in above:
+            yield from _walk(own, child, above)
+
+
+def _held(prefix: str, module: Module) -> Iterator[tuple[str, Any]]:
     """Pairs (name, Module or parameter) of what the attributes of a Module hold."""
     for name, x in vars(module).items():
-        yield from _inside(name, x)
+        if isinstance(x, _HOLDERS):
+            yield from _inside(f"{prefix}.{name}" if prefix else name, x)
 
 
 def _inside(name: str, x: Any) -> Iterator[tuple[str, Any]]:
     """Pairs (name, Module or parameter): x itself, or those in the containers it is made of."""
-    if isinstance(x, (Module, Parameter)) or isinstance(x, Value) and x.is_leaf:
-        yield name, x
-    elif isinstance(x, (list, tuple, dict)):
-        for key, item in x.items() if isinstance(x, dict) else enumerate(x):
+    if isinstance(x, (list, tuple)):
+        x = dict(enumerate(x))
+    if isinstance(x, dict):
+        for key, item in x.items():
             yield from _inside(f"{name}.{key}", item)
+    elif isinstance(x, (Module, Parameter)) or isinstance(x, Value) and x.is_leaf:
+        yield name, x
 
 
-def _held_modules(module: Module) -> Iterator[tuple[str, Module]]:
-    """Those of `_held` that are Modules."""
-    return (pair for pair in _held(module) if isinstance(pair[1], Module))
-
-
-def _descend(name: str, module: Module, above: tuple[Module, ...]
-             ) -> Iterator[tuple[str, Module]]:
-    """Pairs (name, Module) for every place, parents first; none inside itself."""
-    yield name, module
-    above = (*above, module)
-    for own, child in _held_modules(module):
-        if child not in above:
-            yield from _descend(_join(name, own), child, above)
-
-
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
+_HOLDERS = (Module, Parameter, Value, list, tuple, dict)
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,216 @@
+"""Train a small net on handwritten digits, then time its updates in C, NumPy and Python.
+
+    make demo
+    python examples/train_digits.py --hidden 64 --optimizer momentum --epochs 20
+
+The 360 test digits are only looked at, after each epoch: nothing is learnt or chosen by them.
+"""
+
+import argparse
+import copy
+import math
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+import tinygrad_lite as tg
+from tinygrad_lite import kernels, nn, plot
+
+try:
+    from tqdm import tqdm
+except ImportError:  # an extra; without it the lines alone tell how far it is
+    tqdm = None
+
+OPTIMIZERS = {  # each with a learning rate that suits it here
+    "sgd": (tg.optim.SGD, 0.3),
+    "momentum": (tg.optim.Momentum, 0.05),
+    "adagrad": (tg.optim.Adagrad, 0.02),
+    "adam": (tg.optim.Adam, 0.002),
+}
+
+
+# ---- the net, and how it learns --------------------------------------------------------
+
+
+def make_net(hidden):
+    """64 pixels in, hidden layers with a ReLU behind each, and out a logit for each digit."""
+    sizes = [64, *hidden]
+    layers = []
+    for n_in, n_out in zip(sizes, hidden):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
+
+
+def train(net, optimizer, epochs, train_set, test_set):
+    """Train, with a line for each epoch; return the loss and both accuracies of each."""
+    batches = tg.data.DataLoader(*train_set, batch_size=32, shuffle=True)
+    history = []
+    for epoch in with_progress(range(1, epochs + 1)):
+        losses = []
+        for images, labels in batches:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(images), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        mean = sum(losses) / len(losses)
+        if not math.isfinite(mean):
+            sys.exit(f"the loss of epoch {epoch} is {mean}: try a smaller --lr")
+        history.append((mean, accuracy(net, *train_set), accuracy(net, *test_set)))
+        say("epoch {:3}   loss {:.4f}   train {:7.2%}   test {:7.2%}".format(
+            epoch, *history[-1]))
+    return history
+
+
+def predict(net, images):
+    """For each image the digit with the largest logit."""
+    with tg.no_grad():
+        return net(images).numpy().argmax(axis=1)
+
+
+def accuracy(net, images, labels):
+    """The share of right predictions."""
+    return float(np.mean(predict(net, images) == labels))
+
+
+def with_progress(steps):
+    """The steps, with a progress bar if tqdm is there and a terminal shows it."""
+    return steps if tqdm is None else tqdm(steps, unit="epoch", leave=False, disable=None)
+
+
+def say(line):
+    """Print a line; above the progress bar, if there is one."""
+    (print if tqdm is None else tqdm.write)(line)
+
+
+# ---- the same update, three times ------------------------------------------------------
+
+
+def print_timings(net, make_optimizer, lr):
+    """Time the update of copies of the net, with its last gradients, on each backend."""
+    print("backend   microseconds   ratio to c")
+    in_c = None
+    for backend in kernels.BACKENDS:
+        if backend == "c" and kernels.why_not_c():
+            print("c         not built; for why: python -m tinygrad_lite info")
+            continue
+        parameters = copy.deepcopy(net).parameters()
+        optimizer = make_optimizer(parameters, lr=lr, backend=backend)
+        time = microseconds(optimizer.step)
+        in_c = time if backend == "c" else in_c
+        print(f"{backend:9} {time:12,.1f} {f'{time / in_c:,.1f}' if in_c else '-':>12}")
+
+
+def microseconds(call, seconds=0.4):
+    """The median time of a call, after some that warm up."""
+    for _ in range(3):
+        call()
+    times = []
+    end = perf_counter() + seconds
+    while len(times) < 3 or perf_counter() < end:
+        start = perf_counter()
+        call()
+        times.append(perf_counter() - start)
+    return 1e6 * median(times)
+
+
+# ---- the command line ------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """End with one line; argparse would print its usage as well."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def sizes(text):
+    """The numbers in a text such as 100,50."""
+    return [int(size) for size in text.split(",")]
+
+
+def read_options():
+    """The command line, checked; whatever is wrong with it ends the program here."""
+    parser = Parser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--epochs", type=int, default=30, metavar="N",
+        help="how often to go through the training digits (default: %(default)s)")
+    add("--lr", type=float, metavar="RATE", help="learning rate (default: "
+        + ", ".join(f"{lr} for {name}" for name, (_, lr) in OPTIMIZERS.items()) + ")")
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="default: %(default)s")
+    add("--hidden", type=sizes, default="100,50", metavar="N[,N...]",
+        help="sizes of the hidden layers, up to 1024 each (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N",
+        help="of all random numbers (default: %(default)s)")
+    add("--backend", choices=kernels.BACKENDS, default=tg.get_backend(),
+        help="what computes the optimizer's updates (default here: %(default)s)")
+    add("--out", type=Path, default=Path("build/train_digits"), metavar="DIRECTORY",
+        help="where to put weights.npz and training.png (default: %(default)s)")
+    options = parser.parse_args()
+    options.make_optimizer, usual_rate = OPTIMIZERS[options.optimizer]
+    options.lr = usual_rate if options.lr is None else options.lr
+    for message, wrong in {
+        "--epochs: expected 1 or more": options.epochs < 1,
+        "--lr: expected a number above 0": not 0 < options.lr < math.inf,
+        "--hidden: expected sizes from 1 to 1024": not all(
+            1 <= n <= 1024 for n in options.hidden),
+        "--seed: expected 0 or more": options.seed < 0,
+    }.items():
+        if wrong:
+            parser.error(message)
+    try:
+        tg.set_backend(options.backend)
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name in ("weights.npz", "training.png"):
+            check_writable(options.out / name)
+    except (OSError, RuntimeError) as error:
+        parser.error(str(error))
+    return options
+
+
+def check_writable(path):
+    """Raise OSError unless the file can be written; leave it as it is."""
+    is_new = not path.exists()
+    path.open("ab").close()
+    if is_new:
+        path.unlink()
+
+
+def main():
+    options = read_options()
+    tg.manual_seed(options.seed)
+    train_set = tg.data.digits("train")
+    test_set = images, labels = tg.data.digits("test")
+    net = make_net(options.hidden)
+    optimizer = options.make_optimizer(net.parameters(), lr=options.lr)
+    print(f"{net}\n{optimizer}\n")
+
+    start = perf_counter()
+    history = train(net, optimizer, options.epochs, train_set, test_set)
+    seconds = perf_counter() - start
+    predicted = predict(net, images)
+    print(f"\ntest accuracy {history[-1][2]:.2%}: {sum(predicted == labels)} of {len(labels)} "
+          f"digits, after {seconds:.1f} s of training\n")
+
+    size = sum(p.size for p in net.parameters())
+    print(f"one {options.optimizer} update of the {size:,} parameters, median:\n")
+    print_timings(net, options.make_optimizer, options.lr)
+
+    np.savez(options.out / "weights.npz", **net.state_dict())
+    print(f"\nweights: {options.out / 'weights.npz'}")
+    try:
+        figure = plot.training(*zip(*history), images.reshape(-1, 8, 8), labels, predicted)
+        figure.savefig(options.out / "training.png")
+        print(f"picture: {options.out / 'training.png'}")
+    except ImportError as error:
+        print(f"no picture: {error}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("stopped; nothing was saved", file=sys.stderr)
+        sys.exit(130)
