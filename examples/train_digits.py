@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite import kernels, nn, plot
+from tinygrad_lite import kernels, nn
 
 try:
     from tqdm import tqdm
@@ -91,8 +91,8 @@ def say(line):
 
 def print_timings(net, make_optimizer, lr):
     """Time the update of copies of the net, with its last gradients, on each backend."""
-    print("backend   microseconds   ratio to c")
-    in_c = None
+    print("backend   microseconds   ratio")
+    first = None
     for backend in kernels.BACKENDS:
         if backend == "c" and kernels.why_not_c():
             print("c         not built; for why: python -m tinygrad_lite info")
@@ -100,11 +100,11 @@ def print_timings(net, make_optimizer, lr):
         parameters = copy.deepcopy(net).parameters()
         optimizer = make_optimizer(parameters, lr=lr, backend=backend)
         time = microseconds(optimizer.step)
-        in_c = time if backend == "c" else in_c
-        print(f"{backend:9} {time:12,.1f} {f'{time / in_c:,.1f}' if in_c else '-':>12}")
+        first = first or time
+        print(f"{backend:9} {time:12,.1f} {time / first:7,.1f}")
 
 
-def microseconds(call, seconds=0.4):
+def microseconds(call, seconds=0.3):
     """The median time of a call, after some that warm up."""
     for _ in range(3):
         call()
@@ -145,21 +145,20 @@ def read_options():
     add("--seed", type=int, default=0, metavar="N",
         help="of all random numbers (default: %(default)s)")
     add("--backend", choices=kernels.BACKENDS, default=tg.get_backend(),
-        help="what computes the optimizer's updates (default here: %(default)s)")
+        help="what runs the numeric loops (default here: %(default)s)")
     add("--out", type=Path, default=Path("build/train_digits"), metavar="DIRECTORY",
         help="where to put weights.npz and training.png (default: %(default)s)")
     options = parser.parse_args()
     options.make_optimizer, usual_rate = OPTIMIZERS[options.optimizer]
     options.lr = usual_rate if options.lr is None else options.lr
-    for message, wrong in {
-        "--epochs: expected 1 or more": options.epochs < 1,
-        "--lr: expected a number above 0": not 0 < options.lr < math.inf,
-        "--hidden: expected sizes from 1 to 1024": not all(
-            1 <= n <= 1024 for n in options.hidden),
-        "--seed: expected 0 or more": options.seed < 0,
-    }.items():
-        if wrong:
-            parser.error(message)
+    if options.epochs < 1:
+        parser.error("--epochs: expected 1 or more")
+    if not 0 < options.lr < math.inf:
+        parser.error("--lr: expected a number above 0")
+    if not all(1 <= size <= 1024 for size in options.hidden):
+        parser.error("--hidden: expected sizes from 1 to 1024")
+    if options.seed < 0:
+        parser.error("--seed: expected 0 or more")
     try:
         tg.set_backend(options.backend)
         options.out.mkdir(parents=True, exist_ok=True)
@@ -201,7 +200,8 @@ def main():
     np.savez(options.out / "weights.npz", **net.state_dict())
     print(f"\nweights: {options.out / 'weights.npz'}")
     try:
-        figure = plot.training(*zip(*history), images.reshape(-1, 8, 8), labels, predicted)
+        figure = tg.plot.training(*zip(*history), images.reshape(-1, 8, 8), labels,
+                                  predicted)
         figure.savefig(options.out / "training.png")
         print(f"picture: {options.out / 'training.png'}")
     except ImportError as error:
@@ -212,5 +212,5 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("stopped; nothing was saved", file=sys.stderr)
+        print("stopped", file=sys.stderr)
         sys.exit(130)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import tinygrad_lite as tg
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -36,18 +38,6 @@ def test_it_brings_its_packages():
     assert "tinygrad_lite.nn" in python(code)
 
 
-def test_the_engine_alone_needs_no_numpy():
-    """Loaded from its file, for the package around it does import NumPy."""
-    code = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("engine", "tinygrad_lite/engine.py")
-engine = sys.modules["engine"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(engine)
-print("numpy" in sys.modules)
-"""
-    assert python(code) == "False\n"
-
-
 def test_it_leaves_the_floating_point_mode_alone():
     """NumPy warns where a library has switched subnormal numbers off (-ffast-math does)."""
     code = """
@@ -73,8 +63,6 @@ print(before == after)
 
 
 def test_all_names_exist_once():
-    import tinygrad_lite as tg
-
     assert len(set(tg.__all__)) == len(tg.__all__)
     for name in tg.__all__:
         assert hasattr(tg, name), name

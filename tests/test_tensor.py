@@ -475,6 +475,26 @@ def test_leaves_can_be_copied(again):
     assert x.grad.tolist() == [2.0, 4.0]
 
 
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("make", [lambda: Value(1.0) * 2,
+                                  lambda: Tensor([1.0], requires_grad=True) * 2])
+def test_results_of_ops_cannot_be_copied(again, make):
+    with pytest.raises(RuntimeError, match="only leaves.*'multiply'"):
+        again(make())
+
+
+def test_new_data_for_a_result_that_a_rule_reads_are_noticed():
+    x = Tensor([1.0], requires_grad=True)
+    y = x.exp()
+    with pytest.raises(RuntimeError, match="'exp'"):
+        y.data = np.zeros(1)
+        y.sum().backward()
+    v = Value(1.0).exp()
+    with pytest.raises(RuntimeError, match="'exp'"):
+        v.data = 0.0
+        v.backward()
+
+
 def test_a_deep_copy_shares_nothing():
     x = Tensor([1.0], requires_grad=True)
     y = copy.deepcopy(x)

@@ -21,16 +21,17 @@ follow.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ContextDecorator
-from functools import partial
+from functools import partial, wraps
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar, cast
 
 __all__ = ["Node", "Op", "apply", "enable_grad", "grad", "no_grad", "op"]
+
+F = TypeVar("F", bound=Callable)
 
 # One clock stamps the birth of each recorded node and each change in place. So children are
 # younger than their parents, and data changed after an op read it is younger than the op.
@@ -106,9 +107,9 @@ class Op:
                  "defaults", "smooth")
 
     def __init__(self, forward: Callable, rules: tuple, each: Callable | None, view: bool):
-        code = forward.__code__  # type: ignore[attr-defined]  # every def has one
+        code = forward.__code__
         names = code.co_varnames[:code.co_argcount]
-        defaults = forward.__defaults__ or ()  # type: ignore[attr-defined]  # as above
+        defaults = forward.__defaults__ or ()
         self.name = forward.__name__
         self.forward = forward
         self.rules = rules
@@ -117,7 +118,7 @@ class Op:
         self.reads = {rule: _read_arguments(rule) for rule in rules if rule is not None}
         self.static_names = names[len(rules):]
         self.defaults = dict(zip(names[len(names) - len(defaults):], defaults))
-        self.defaults.update(forward.__kwdefaults__ or {})  # type: ignore[attr-defined]
+        self.defaults.update(forward.__kwdefaults__ or {})
         self.smooth = each is not None or any(rule is not None for rule in rules)
 
     def __repr__(self) -> str:
@@ -132,7 +133,8 @@ def _read_arguments(rule: Callable) -> Iterable[bool]:
     return tuple(not name.startswith("_") for name in code.co_varnames[1:code.co_argcount])
 
 
-def op(*rules: Callable | None, each: Callable | None = None, view: bool = False) -> Callable:
+def op(*rules: Callable | None, each: Callable | None = None,
+       view: bool = False) -> Callable[[F], F]:
     """Make an op of a function; see the head of this module for the form.
 
     Args:
@@ -151,11 +153,11 @@ def op(*rules: Callable | None, each: Callable | None = None, view: bool = False
         raise TypeError("op() takes one rule per input, or each=rule; got "
                         f"{len(rules)} rules and each={each}")
 
-    def decorate(forward: Callable) -> Callable:
+    def decorate(forward: F) -> F:
         this = Op(forward, rules, each, view)
         arity = len(rules) if rules else None
 
-        @functools.wraps(forward)
+        @wraps(forward)
         def call(*inputs: Any, **static: Any) -> Any:
             if arity is not None and len(inputs) != arity:
                 inputs = _split_static(this, inputs, static)
@@ -164,7 +166,7 @@ def op(*rules: Callable | None, each: Callable | None = None, view: bool = False
             return apply(this, inputs, static)
 
         call.op = this  # type: ignore[attr-defined]  # so that tests and tables find it
-        return call
+        return cast(F, call)
 
     return decorate
 
@@ -188,11 +190,6 @@ class Node:
 
     A node holds the record of its op and, through it, its parents; nothing holds a node
     back, so a graph dies as soon as its last node is dropped.
-
-    Each kind provides: ``_wrap(data, inputs)`` (a node around a result), ``_one()`` (the
-    seed of a sweep), ``_plain_grad(g)`` (a user's gradient, checked), ``_fit(g)`` (a
-    gradient of this node's kind and shape), ``_own(g, borrowed)`` (one that nobody else
-    holds), ``_public(g)`` (what ``.grad`` and hooks show), ``_zero()``.
     """
 
     # A leaf has _maker None, and of the slots behind it none is set. `_inputs` is None once the
@@ -206,6 +203,15 @@ class Node:
     _fitting: Any = None      # a type of plain gradient that fits without `_fit`
     _rank = 0                 # the kind of higher rank wins where two meet
     _past: Any = None         # the node that stands for this one before it changed in place
+
+    # What each kind provides:
+    _wrap: Callable           # (data, inputs) -> a node around the result of an op
+    _one: Callable            # () -> the seed of a sweep
+    _zero: Callable           # () -> the gradient where nothing depends on this node
+    _plain_grad: Callable     # (g) -> a user's gradient, checked and copied
+    _fit: Callable            # (g) -> the gradient in this node's kind, shape and dtype
+    _own: Callable            # (g, borrowed) -> the gradient as something nobody else holds
+    _public: Callable         # (g) -> the gradient as .grad and hooks show it
 
     _data: Any
     _grad: Any
@@ -377,7 +383,7 @@ def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
 def _highest_kind(inputs: tuple) -> Callable[[Any, list], Node]:
     """How to wrap a result whose type says nothing, such as a NumPy scalar."""
     nodes = [x for x in inputs if isinstance(x, Node)]
-    return max(nodes, key=attrgetter("_rank"))._wrap  # type: ignore[attr-defined]
+    return max(nodes, key=attrgetter("_rank"))._wrap
 
 
 _FREED_MESSAGE = (

@@ -116,7 +116,7 @@ def split(a: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         cuts = range(n // cuts, n, n // cuts)
     bounds = [0, *cuts, n]
     before = (slice(None),) * (axis % len(a.shape))
-    return [a[(*before, slice(start, stop))] for start, stop in zip(bounds, bounds[1:])]
+    return [a[before + (slice(start, stop),)] for start, stop in zip(bounds, bounds[1:])]
 
 
 def take(a: Any, indices: Any, axis: int | None = None) -> Any:

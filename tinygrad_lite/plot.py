@@ -26,6 +26,11 @@ INK = "#222222"
 GREY = "#767676"
 PALE = "#E4E4E4"
 
+# How far apart the images of the grid are, in widths and heights of an image: the room
+# below each is for its caption.
+WIDTH = 1.25
+HEIGHT = 1.55
+
 
 def training(loss: Sequence[float], train_accuracy: Sequence[float],
              test_accuracy: Sequence[float], images: Any, labels: Any,
@@ -40,9 +45,9 @@ def training(loss: Sequence[float], train_accuracy: Sequence[float],
         ImportError: if matplotlib is not installed.
     """
     figure = _new_figure(12, 6.2)
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 1.15], wspace=0.05)
-    history(loss, train_accuracy, test_accuracy, figure=left)
-    predictions(images, labels, predicted, figure=right)
+    halves: Any = figure.subfigures(1, 2, width_ratios=[1, 1.15], wspace=0.05)
+    history(loss, train_accuracy, test_accuracy, figure=halves[0])
+    predictions(images, labels, predicted, figure=halves[1])
     return figure
 
 
@@ -73,7 +78,7 @@ def history(loss: Sequence[float], train_accuracy: Sequence[float],
     _curve(below, epochs, train, BLUE, f"train {train[-1]:.1f} %", "s", higher)
     _curve(below, epochs, test, VERMILION, f"test {test[-1]:.1f} %", "o", lower)
     below.set_xlabel("epoch", color=GREY)
-    below.xaxis.get_major_locator().set_params(integer=True)
+    below.locator_params(axis="x", integer=True)
     return figure
 
 
@@ -94,21 +99,22 @@ def predictions(images: Any, labels: Any, predicted: Any, rows: int = 6, columns
         ImportError: if matplotlib is not installed.
     """
     figure = figure or _new_figure(6.4, 6.2)
+    axes = figure.subplots()
+    axes.set_axis_off()
     right = np.equal(labels, predicted)
-    errors_first = np.argsort(right, kind="stable")
-    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for cell in cells:
-        cell.set_axis_off()
-    for cell, i in zip(cells, errors_first):
-        cell.imshow(images[i], cmap="gray_r", vmin=0)
+    errors_first = np.argsort(right, kind="stable")[:rows * columns]
+    for place, i in enumerate(errors_first):
+        row, column = divmod(place, columns)
+        box = (column * WIDTH, column * WIDTH + 1, row * HEIGHT + 1, row * HEIGHT)
+        axes.imshow(images[i], cmap="gray_r", vmin=0, extent=box)
         if right[i]:
-            _caption(cell, f"{predicted[i]}", GREY)
+            _caption(axes, box, f"{predicted[i]}", GREY)
         else:
-            _caption(cell, f"{predicted[i]}, not {labels[i]}", VERMILION)
-            _mark(cell)
-    wrong = np.count_nonzero(~right)
-    figure.suptitle(f"What the net reads: {wrong} of {len(right)} test images wrong",
-                    x=0.005, horizontalalignment="left", color=INK, fontsize=13)
+            _caption(axes, box, f"{predicted[i]}, not {labels[i]}", VERMILION)
+            _mark_error(axes, box)
+    axes.set(xlim=(-0.05, columns * WIDTH), ylim=(rows * HEIGHT, -0.2))
+    axes.set_title(f"What the net reads: {np.count_nonzero(~right)} of {len(right)} test "
+                   "images wrong", loc="left", color=INK, fontsize=13)
     return figure
 
 
@@ -134,7 +140,7 @@ def _style(axes: Axes, title: str, unit: str) -> None:
     axes.grid(color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", length=0, labelcolor=GREY)
-    axes.yaxis.get_major_locator().set_params(nbins=5, steps=[1, 2, 5, 10])
+    axes.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
     axes.spines[:].set_visible(False)
 
 
@@ -146,15 +152,17 @@ def _curve(axes: Axes, x: Any, y: Any, color: str, label: str, marker: str = "o"
                   color=color, verticalalignment=align, annotation_clip=False)
 
 
-def _caption(cell: Axes, text: str, color: str) -> None:
-    cell.text(0.5, -0.06, text, transform=cell.transAxes, color=color, fontsize=10,
+def _caption(axes: Axes, box: tuple, text: str, color: str) -> None:
+    """Text below a box (left, right, bottom, top)."""
+    left, right, bottom, _ = box
+    axes.text((left + right) / 2, bottom + 0.06, text, color=color, fontsize=10,
               horizontalalignment="center", verticalalignment="top")
 
 
-def _mark(cell: Axes) -> None:
-    """A frame around the image and a cross on its corner."""
-    cell.set_axis_on()
-    cell.set(xticks=[], yticks=[])
-    cell.spines[:].set(color=VERMILION, linewidth=2.5)
-    cell.plot(1, 1, marker="X", markersize=11, color=VERMILION, markeredgecolor="white",
-              transform=cell.transAxes, clip_on=False)
+def _mark_error(axes: Axes, box: tuple) -> None:
+    """A frame around a box, and a cross on its corner."""
+    left, right, bottom, top = box
+    axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top],
+              color=VERMILION, linewidth=2.5)
+    axes.plot(right, top, marker="X", markersize=11, color=VERMILION,
+              markeredgecolor="white")

@@ -6,7 +6,7 @@ It imports the engine and the ops. Array methods have NumPy's names and keywords
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,25 @@ __all__ = ["Tensor", "as_tensor"]
 
 _FLOAT64 = np.dtype(np.float64)
 _DEFAULT = np.dtype(np.float32)
+
+
+def _in_place(function: Callable) -> Callable:
+    """The method behind ``t += other`` and its like: t <- function(t, other).
+
+    It writes into the memory of t, unless a graph records the change.
+    """
+    def method(self: Tensor, other: Any) -> Any:
+        other = ops.as_operand(other)
+        if other is NotImplemented:
+            return NotImplemented
+        if self._joins_graph(other):
+            old = self._before()
+            self._become(function(old, old if other is self else other), old)
+        else:
+            self._write(function(self.detach(), other)._data)
+        return self
+
+    return method
 
 
 class Tensor(Operators):
@@ -292,8 +311,8 @@ class Tensor(Operators):
     __le__ = ops._operator(ops.less_equal)
     __gt__ = ops._operator(ops.greater)
     __ge__ = ops._operator(ops.greater_equal)
-    __eq__ = ops._operator(ops.equal)  # type: ignore[assignment]  # a Tensor, as in NumPy
-    __ne__ = ops._operator(ops.not_equal)  # type: ignore[assignment]  # likewise
+    __eq__ = ops._operator(ops.equal)
+    __ne__ = ops._operator(ops.not_equal)
     __hash__ = object.__hash__  # by identity, so that Tensors can be dict keys
 
     def __invert__(self) -> Tensor:
@@ -325,32 +344,11 @@ class Tensor(Operators):
         old = self._before()
         self._become(ops._setitem(old, old if value is self else value, index=index), old)
 
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._in_place(ops.add, other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._in_place(ops.subtract, other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._in_place(ops.multiply, other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._in_place(ops.divide, other)
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return self._in_place(ops.power, other)
-
-    def _in_place(self, function: Any, other: Any) -> Tensor:
-        """self <- function(self, other), in self's memory unless a graph records it."""
-        other = ops.as_operand(other)
-        if other is NotImplemented:
-            return NotImplemented
-        if self._joins_graph(other):
-            old = self._before()
-            self._become(function(old, old if other is self else other), old)
-        else:
-            self._write(function(self.detach(), other)._data)
-        return self
+    __iadd__ = _in_place(ops.add)
+    __isub__ = _in_place(ops.subtract)
+    __imul__ = _in_place(ops.multiply)
+    __itruediv__ = _in_place(ops.divide)
+    __ipow__ = _in_place(ops.power)
 
     def _joins_graph(self, other: Any) -> bool:
         """Whether a change of self by other must be recorded; RuntimeError on a leaf."""

@@ -34,7 +34,6 @@ class Value(Operators):
     __slots__ = ()
     _fitting = float
     _keeps_grad = True
-    _ieee = staticmethod(np.float64)
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         self._data = _as_float(data)
@@ -44,6 +43,10 @@ class Value(Operators):
         self._maker = None
 
     # ---- what the engine asks of a kind ------------------------------------------------
+
+    @staticmethod
+    def _ieee(number: Any) -> Any:
+        return np.float64(number)
 
     @staticmethod
     def _wrap(data: Any, _inputs: Any = None) -> Value:

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
 
-from tinygrad_lite.kernels import numpy_arrays, python_loops
-from tinygrad_lite.kernels.table import KERNELS
+from . import numpy_arrays, python_loops
+from .table import KERNELS
 
 __all__ = ["BACKENDS", "KERNELS", "backend", "body", "get_backend", "set_backend", "why_not_c"]
 
@@ -35,7 +35,7 @@ bodies: dict[str, ModuleType] = {"numpy": numpy_arrays, "python": python_loops}
 # A compiled module that is absent is one thing; one that is there and fails must be heard of.
 if find_spec("tinygrad_lite.kernels._kernels") is not None:
     try:
-        from tinygrad_lite.kernels import native
+        from . import native
     except ImportError as error:
         raise ImportError(
             f"the C kernels of tinygrad_lite do not load: {error}; {REBUILD}"

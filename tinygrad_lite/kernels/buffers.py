@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from tinygrad_lite.kernels.table import KERNELS
+from .table import KERNELS
 
 __all__ = ["Group", "checked", "checked_logits", "plain_scalars", "refuse_targets"]
 

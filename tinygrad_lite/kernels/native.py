@@ -11,9 +11,9 @@ from operator import itemgetter
 
 import numpy as np
 
-from tinygrad_lite.kernels._kernels import ffi, lib
-from tinygrad_lite.kernels.buffers import Group, checked, checked_logits, refuse_targets
-from tinygrad_lite.kernels.table import KERNELS
+from ._kernels import ffi, lib
+from .buffers import Group, checked, checked_logits, refuse_targets
+from .table import KERNELS
 
 __all__ = ["ABI", "cross_entropy", "update"]
 

@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from tinygrad_lite.kernels.buffers import (
+from .buffers import (
     checked,
     checked_logits,
     plain_scalars,

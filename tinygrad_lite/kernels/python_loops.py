@@ -11,7 +11,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 
-from tinygrad_lite.kernels.buffers import (
+from .buffers import (
     checked,
     checked_logits,
     plain_scalars,

@@ -60,7 +60,7 @@ class Adagrad(Optimizer):
     def _initial(self, group: Mapping[str, Any], letter: str) -> float:
         return group["initial_accumulator_value"]
 
-    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
         return {"lr": group["lr"] / (1 + (step - 1) * group["lr_decay"]),
                 "eps": group["eps"], "weight_decay": group["weight_decay"],
                 "maximize": group["maximize"]}

@@ -56,15 +56,15 @@ class Adam(Optimizer):
         check_range("learning rate", group["lr"])
         check_range("epsilon value", group["eps"])
         check_range("weight_decay value", group["weight_decay"])
+        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
+            raise ValueError(f"Invalid betas: expected two betas; got {group['betas']!r}")
         for i, beta in enumerate(group["betas"]):
             check_range(f"beta parameter at index {i}", beta, below=1.0)
-        if len(group["betas"]) != 2:
-            raise ValueError(f"expected two betas; got {len(group['betas'])}")
 
     def _kernel(self, group: Mapping[str, Any]) -> str:
         return "adam"
 
-    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
         beta1, beta2 = group["betas"]
         return {"lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"],
                 "weight_decay": group["weight_decay"], "maximize": group["maximize"],

@@ -53,5 +53,5 @@ class Momentum(Optimizer):
     def _kernel(self, group: Mapping[str, Any]) -> str:
         return "momentum"
 
-    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
         return {name: group[name] for name in ("lr", "momentum", "weight_decay", "maximize")}

@@ -7,12 +7,13 @@ class gathers the arrays of a parameter group and hands them over in one call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import kernels
 from ..engine import Node, mark_changed
+from ..kernels.buffers import checked
 from ..value import Value
 
 __all__ = ["Optimizer"]
@@ -38,7 +39,8 @@ class Optimizer:
         RuntimeError: if the backend "c" is asked for and not there.
     """
 
-    letters: tuple[str, ...] = ()  # of the state arrays, in the order the kernel takes them
+    letters: tuple[str, ...] = ()  # of all state arrays, in the order the kernel takes them
+    spare: tuple[str, ...] = ()    # those of them that some settings do without
 
     def __init__(self, params: Iterable, settings: dict[str, Any],
                  backend: str | None = None) -> None:
@@ -65,8 +67,8 @@ class Optimizer:
         """Name of the kernel that updates the group."""
         raise NotImplementedError  # likewise
 
-    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
-        """The kernel's scalars at this step, which is 1 at first."""
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
+        """The kernel's scalars at this step, 1 at first; whether its state was just made."""
         raise NotImplementedError  # likewise
 
     def _letters(self, group: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,41 +85,53 @@ class Optimizer:
         """Update every parameter that has a gradient; the others, and their counts, rest.
 
         Raises:
-            TypeError, ValueError: if an array does not fit; no array of its group is
-                changed then.
+            TypeError, ValueError: if an array does not fit; nothing is changed then.
         """
         body = kernels.body(self.backend)
+        parts = []
         for i, (group, pack) in enumerate(zip(self.param_groups, self._packs)):
             pack.load()
-            for j, ((step, _), ready) in enumerate(self._ready(group, pack).items()):
-                columns = [list(column) for column in zip(*ready.values())]
+            for j, (key, ready) in enumerate(self._ready(group, pack).items()):
+                columns = [list(column) for column in zip(*(arrays for _, _, arrays in ready))]
+                scalars = self._scalars(group, key.step, key.fresh)
                 cache = self._caches.setdefault((i, j), {})
-                body.update(self._kernel(group), columns, self._scalars(group, step), cache)
-                self._finish(ready, step)
+                parts.append(((self._kernel(group), columns, scalars, cache), ready, key.step))
+        if len(parts) > 1:  # of a single part, update() itself checks all before it writes
+            for (kernel, columns, _, cache), _, _ in parts:
+                checked(kernel, columns, cache)
+        for call, ready, step in parts:
+            body.update(*call)
+            self._finish(ready, step)
+        for pack in self._packs:
             pack.store()
 
-    def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[tuple, dict[Node, tuple]]:
-        """The arrays of each parameter with a gradient, by step number and dtype."""
-        ready: dict[tuple, dict[Node, tuple]] = {}
+    def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[_Key, list[tuple]]:
+        """Each parameter with a gradient, its state and arrays, by what one call must share."""
+        ready: dict[_Key, list[tuple]] = {}
         letters = self._letters(group)
         for p in group["params"]:
             if p._grad is None:
                 continue
             w, g = pack.views[p] if p in pack.views else (p._data, p._grad._data)
-            state = self.state.get(p)
-            if state is None or len(state) <= len(letters):
-                state = self.state[p] = self._first_state(group, letters, w)
-            key = (state["step"] + 1, w.dtype)
-            ready.setdefault(key, {})[p] = (w, g, *[state[x] for x in letters])
+            state = self.state.get(p, {})
+            fresh = len(state) <= len(letters)  # a complete one has a step count as well
+            if fresh:
+                state = self._complete(state, group, w)
+            key = _Key(state["step"] + 1, w.dtype, fresh)
+            arrays = (w, g, *[state[x] for x in letters])
+            ready.setdefault(key, []).append((p, state, arrays))
         return ready
 
-    def _first_state(self, group: dict[str, Any], letters: tuple, w: np.ndarray) -> dict:
-        arrays = {x: np.full_like(w, self._initial(group, x), order="C") for x in letters}
-        return {"step": 0, **arrays}
+    def _complete(self, state: dict, group: dict[str, Any], w: np.ndarray) -> dict:
+        """The state of a parameter w with every array that the group's kernel takes."""
+        arrays = {x: np.full_like(w, self._initial(group, x), order="C")
+                  for x in self._letters(group)}
+        return {"step": 0, **arrays, **state}
 
-    def _finish(self, updated: Iterable[Node], step: int) -> None:
-        for p in updated:
-            self.state[p]["step"] = step
+    def _finish(self, updated: list[tuple], step: int) -> None:
+        for p, state, _ in updated:
+            state["step"] = step
+            self.state[p] = state
             if not isinstance(p, Value):
                 mark_changed(p._changed)
 
@@ -152,6 +166,10 @@ class Optimizer:
         params = [group["params"]] if isinstance(group["params"], Node) \
             else _as_list(group["params"])
         complete = {**self.defaults, **group, "params": params}
+        unknown = sorted(complete.keys() - self.defaults.keys() - {"params", "name"})
+        if unknown:
+            raise TypeError(f"unknown settings {unknown} in a parameter group; "
+                            f"{type(self).__name__} knows {list(self.defaults)}")
         self._check(complete)
         known = {p for other in self.param_groups for p in other["params"]}
         for p in params:
@@ -161,7 +179,7 @@ class Optimizer:
                                  "group or in several; name each once")
             known.add(p)
         self.param_groups.append(complete)
-        self._packs.append(_Pack([p for p in params if isinstance(p, Value)]))
+        self._packs.append(_Pack(params))
 
     def _ordered(self) -> Iterator[Node]:
         for group in self.param_groups:
@@ -187,6 +205,9 @@ class Optimizer:
         Raises:
             ValueError: if groups, parameters or shapes differ; nothing is changed then.
         """
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError("expected a dict with 'state' and 'param_groups', as state_dict() "
+                             f"returns; got {sorted(state_dict)}")
         groups = state_dict["param_groups"]
         have = [len(group["params"]) for group in self.param_groups]
         got = [len(group["params"]) for group in groups]
@@ -199,29 +220,36 @@ class Optimizer:
             self._check(group)
         order = [i for group in groups for i in group["params"]]
         state = {}
-        for i, (p, group) in zip(order, _each_parameter(fresh)):
+        for i, p in zip(order, self._ordered()):
             if i in state_dict["state"]:
-                state[p] = self._adopt(p, i, group, state_dict["state"][i])
+                state[p] = self._adopt(p, i, state_dict["state"][i])
         for old, new in zip(self.param_groups, fresh):
             old.update(new)
         self.state = state
         self._caches.clear()
 
-    def _adopt(self, p: Node, i: int, group: Mapping, saved: Mapping) -> dict[str, Any]:
+    def _adopt(self, p: Node, i: int, saved: Mapping) -> dict[str, Any]:
         """A parameter's state from a saved one, copied; ValueError if it does not fit."""
-        shape = np.shape(p._data) or (1,) if isinstance(p, Value) else p._data.shape
-        dtype = np.float64 if isinstance(p, Value) else p._data.dtype
-        expected = ("step", *self._letters(group))
-        if sorted(saved) != sorted(expected):
-            raise ValueError(f"state of parameter {i}: expected entries {sorted(expected)}; "
-                             f"got {sorted(saved)}")
+        like = np.empty(1) if isinstance(p, Value) else p._data
+        expected = {"step", *self.letters}
+        if not expected - set(self.spare) <= set(saved) <= expected:
+            raise ValueError(f"state of parameter {i}: expected entries "
+                             f"{['step', *self.letters]}; got {list(saved)}")
         state: dict[str, Any] = {"step": int(saved["step"])}
-        for name in self._letters(group):
-            state[name] = np.array(saved[name], dtype=dtype, order="C")
-            if state[name].shape != shape:
-                raise ValueError(f"state '{name}' of parameter {i}: expected shape {shape}; "
-                                 f"got {state[name].shape}")
+        for name in saved.keys() - {"step"}:
+            state[name] = np.array(saved[name], dtype=like.dtype, order="C")
+            if state[name].shape != like.shape:
+                raise ValueError(f"state '{name}' of parameter {i}: expected shape "
+                                 f"{like.shape}; got {state[name].shape}")
         return state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the caches, which point into memory, when copied or pickled."""
+        return {**vars(self), "_caches": {}, "_packs": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._packs = [_Pack(group["params"]) for group in self.param_groups]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -231,14 +259,23 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
+class _Key(NamedTuple):
+    """What the tensors of one kernel call have in common."""
+
+    step: int
+    dtype: np.dtype
+    fresh: bool
+
+
 class _Pack:
     """The Values of a group as one-element views of two arrays, for kernels take arrays."""
 
-    def __init__(self, values: list[Value]) -> None:
-        self.values = values
-        self.w = np.empty(len(values))
-        self.g = np.empty(len(values))
-        self.views = {p: (self.w[i:i + 1], self.g[i:i + 1]) for i, p in enumerate(values)}
+    def __init__(self, params: list[Node]) -> None:
+        self.values = [p for p in params if isinstance(p, Value)]
+        self.w = np.empty(len(self.values))
+        self.g = np.empty(len(self.values))
+        self.views = {p: (self.w[i:i + 1], self.g[i:i + 1])
+                      for i, p in enumerate(self.values)}
 
     def load(self) -> None:
         """Copy the Values' numbers and gradients into the arrays."""
@@ -270,12 +307,6 @@ def _as_list(params: Iterable) -> list:
     return list(params)
 
 
-def _each_parameter(groups: list[dict[str, Any]]) -> Iterator[tuple[Node, dict[str, Any]]]:
-    for group in groups:
-        for p in group["params"]:
-            yield p, group
-
-
 def _check_parameter(p: Any) -> None:
     """Raise unless p is a leaf that a kernel can update."""
     if not isinstance(p, Node):
@@ -291,7 +322,9 @@ def _check_parameter(p: Any) -> None:
 
 def check_range(name: str, number: float, low: float = 0.0,
                 below: float = float("inf")) -> None:
-    """Raise ValueError unless low <= number < below, which nan never is."""
+    """Raise unless low <= number < below, which nan never is: TypeError, ValueError."""
+    if isinstance(number, bool) or not isinstance(number, (int, float, np.number)):
+        raise TypeError(f"Invalid {name}: expected a number; got {number!r}")
     if not low <= number < below:
         bound = f", below {below}" if below != float("inf") else ""
         raise ValueError(f"Invalid {name}: {number}; expected at least {low:g}{bound}")

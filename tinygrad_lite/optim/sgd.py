@@ -40,6 +40,8 @@ class SGD(Optimizer):
         TypeError, ValueError, RuntimeError: see `Optimizer`.
     """
 
+    letters = spare = ("b",)
+
     def __init__(self, params: Iterable, lr: float = 1e-3, momentum: float = 0.0,
                  dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False,
                  *, maximize: bool = False, backend: str | None = None) -> None:
@@ -60,12 +62,12 @@ class SGD(Optimizer):
         return "sgd_momentum" if group["momentum"] else "sgd"
 
     def _letters(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("b",) if group["momentum"] else ()
+        return self.letters if group["momentum"] else ()
 
-    def _scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
         plain = {name: group[name] for name in ("lr", "weight_decay", "maximize")}
         if not group["momentum"]:
             return plain
-        dampening = group["dampening"] if step > 1 else 0.0
+        dampening = 0.0 if fresh else group["dampening"]
         return {**plain, "momentum": group["momentum"], "dampening": dampening,
                 "nesterov": group["nesterov"]}
