@@ -16,7 +16,7 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*)
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-demo: $(VENV)/installed-progress  ## train a small net on handwritten digits
+demo: $(VENV)/installed-plot,progress  ## train a small net on handwritten digits
 	$(BIN)/python examples/train_digits.py
 
 test: $(VENV)/installed-test  ## run all tests

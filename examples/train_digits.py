@@ -212,5 +212,5 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("\nstopped", file=sys.stderr)
         sys.exit(130)

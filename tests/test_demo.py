@@ -197,5 +197,5 @@ def test_ctrl_c(tmp_path):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
     assert process.returncode == 130
-    assert errors == "stopped\n"
+    assert errors.strip() == "stopped"
     assert not list(tmp_path.iterdir())

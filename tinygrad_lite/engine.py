@@ -39,9 +39,11 @@ _clock = itertools.count(1)
 _latest_change = [0]
 
 
-def mark_changed(cell: list[int]) -> None:
-    """Stamp a tensor's cell: its data was just changed in place."""
-    cell[0] = _latest_change[0] = now()
+def mark_changed(*cells: list[int]) -> None:
+    """Stamp the cells of tensors whose data was just changed in place."""
+    _latest_change[0] = tick = now()
+    for cell in cells:
+        cell[0] = tick
 
 
 def now() -> int:

@@ -21,7 +21,7 @@ def _rows(a):
 
 @op(lambda g, _y, _a, w, _b: g @ w,
     lambda g, _y, a, _w, _b: _rows(g).T @ _rows(a),
-    lambda g, _y, _a, _w, _b: sum(_rows(g), axis=0))
+    lambda g, *_: g)
 def linear(a, w, b):
     """y = a w' + b; a is (..., in), w (out, in), b (out,), y (..., out)."""
     y = np.matmul(a, w.T)

@@ -544,16 +544,21 @@ def to_scalar(a):
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum g over the axes along which an input of this shape was repeated to g's shape.
 
-    A rule may also return less than the input's shape, such as one number for all elements.
+    One number stands for the same gradient everywhere.
+
+    Raises:
+        ValueError: if no repetition leads from `shape` to g's; a gradient rule is wrong.
     """
-    lead = len(g.shape) - len(shape)
-    if lead < 0 or any(g.shape[i + lead] == 1 < n for i, n in enumerate(shape)):
+    if not g.shape:
         return broadcast_to(g, shape)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1)
-    if axes:
-        g = sum(g, axis=axes, keepdims=True)
-    return reshape(g, shape) if lead else g
+    lead = len(g.shape) - len(shape)
+    if lead < 0 or any(n not in (1, g.shape[i + lead]) for i, n in enumerate(shape)):
+        raise ValueError(f"a gradient rule returned shape {g.shape} for an input of shape "
+                         f"{shape}, which does not broadcast to it")
+    if lead:
+        g = sum(g, axis=tuple(range(lead)))
+    repeated = tuple(i for i, n in enumerate(shape) if n == 1 != g.shape[i])
+    return sum(g, axis=repeated, keepdims=True) if repeated else g
 
 
 def as_operand(x: Any) -> Any:

@@ -78,13 +78,13 @@ def history(loss: Sequence[float], train_accuracy: Sequence[float],
     _curve(below, epochs, train, BLUE, f"train {train[-1]:.1f} %", "s", higher)
     _curve(below, epochs, test, VERMILION, f"test {test[-1]:.1f} %", "o", lower)
     below.set_xlabel("epoch", color=GREY)
-    below.locator_params(axis="x", integer=True)
+    below.locator_params(axis="x", integer=True, min_n_ticks=1)
     return figure
 
 
 def predictions(images: Any, labels: Any, predicted: Any, rows: int = 6, columns: int = 8,
                 figure: Any = None) -> Figure:
-    """A grid of images, each with the predicted class below it; errors come first.
+    """A grid of test images, each with the predicted class below it; errors come first.
 
     An error has a coloured frame, a cross, and both classes below it.
 

@@ -7,7 +7,7 @@ class gathers the arrays of a parameter group and hands them over in one call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -91,23 +91,29 @@ class Optimizer:
         parts = []
         for i, (group, pack) in enumerate(zip(self.param_groups, self._packs)):
             pack.load()
-            for j, (key, ready) in enumerate(self._ready(group, pack).items()):
-                columns = [list(column) for column in zip(*(arrays for _, _, arrays in ready))]
-                scalars = self._scalars(group, key.step, key.fresh)
+            ready = self._ready(group, pack)
+            for j, ((step, fresh, _), (params, states, rows)) in enumerate(ready.items()):
+                columns = list(map(list, zip(*rows)))
+                scalars = self._scalars(group, step, fresh)
                 cache = self._caches.setdefault((i, j), {})
-                parts.append(((self._kernel(group), columns, scalars, cache), ready, key.step))
+                call = self._kernel(group), columns, scalars, cache
+                parts.append((call, params, states, step))
         if len(parts) > 1:  # of a single part, update() itself checks all before it writes
-            for (kernel, columns, _, cache), _, _ in parts:
+            for (kernel, columns, _, cache), *_ in parts:
                 checked(kernel, columns, cache)
-        for call, ready, step in parts:
+        for call, params, states, step in parts:
             body.update(*call)
-            self._finish(ready, step)
+            self._finish(params, states, step)
         for pack in self._packs:
             pack.store()
 
-    def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[_Key, list[tuple]]:
-        """Each parameter with a gradient, its state and arrays, by what one call must share."""
-        ready: dict[_Key, list[tuple]] = {}
+    def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[tuple, tuple]:
+        """The parameters with a gradient, by what those of one call must have in common.
+
+        Returns:
+            {(step number, whether the state is fresh, dtype): (parameters, states, arrays)}
+        """
+        ready: dict[tuple, tuple] = {}
         letters = self._letters(group)
         for p in group["params"]:
             if p._grad is None:
@@ -117,9 +123,13 @@ class Optimizer:
             fresh = len(state) <= len(letters)  # a complete one has a step count as well
             if fresh:
                 state = self._complete(state, group, w)
-            key = _Key(state["step"] + 1, w.dtype, fresh)
-            arrays = (w, g, *[state[x] for x in letters])
-            ready.setdefault(key, []).append((p, state, arrays))
+            key = (state["step"] + 1, fresh, w.dtype)
+            if key not in ready:
+                ready[key] = ([], [], [])
+            params, states, rows = ready[key]
+            params.append(p)
+            states.append(state)
+            rows.append((w, g, *[state[x] for x in letters]))
         return ready
 
     def _complete(self, state: dict, group: dict[str, Any], w: np.ndarray) -> dict:
@@ -128,12 +138,11 @@ class Optimizer:
                   for x in self._letters(group)}
         return {"step": 0, **arrays, **state}
 
-    def _finish(self, updated: list[tuple], step: int) -> None:
-        for p, state, _ in updated:
+    def _finish(self, params: list[Node], states: list[dict], step: int) -> None:
+        self.state.update(zip(params, states))
+        for state in states:
             state["step"] = step
-            self.state[p] = state
-            if not isinstance(p, Value):
-                mark_changed(p._changed)
+        mark_changed(*[p._changed for p in params if not isinstance(p, Value)])
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear every gradient.
@@ -257,14 +266,6 @@ class Optimizer:
             lines.append(f"  group {i}: {len(group['params'])} parameters")
             lines += [f"    {key}: {group[key]}" for key in self.defaults]
         return "\n".join([*lines, ")"])
-
-
-class _Key(NamedTuple):
-    """What the tensors of one kernel call have in common."""
-
-    step: int
-    dtype: np.dtype
-    fresh: bool
 
 
 class _Pack:
