@@ -504,34 +504,34 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
     Under create_graph g is a node, and the rule gets nodes.
     """
     op: Any = node._maker
-    saved: Any = node._saved
+    inputs: Any = node._inputs
     static = node._static
-    y = node._data
-    unchanged = _latest_change[0] < node._birth
+    changed = _latest_change[0] > node._birth
+    if changed:
+        inputs = [_as_seen_by(node, x) for x in inputs]
     if isinstance(g, Node):
-        y = node
-        saved = _as_nodes(node)
-    for x, rule in zip(node._inputs or (), op.rules or _numbered(op.each)):
-        if not unchanged:
-            x = _as_seen_by(node, x)
+        arguments: Any = (g, node, *_as_nodes(node, inputs))
+    else:
+        arguments = (g, node._data, *node._saved)  # type: ignore[misc]  # it is not freed
+    for x, rule in zip(inputs, op.rules or _numbered(op.each)):
         if rule is None or not isinstance(x, Node) or not x._requires_grad:
             continue
         if needed is not None and x not in needed:
             continue
-        if not unchanged:
+        if changed:
             _check_unchanged(node, rule)
         try:
-            d = rule(g, y, *saved, **static) if static else rule(g, y, *saved)
+            d = rule(*arguments, **static) if static else rule(*arguments)
         except ZeroDivisionError:
-            ieee = node._ieee
-            d = rule(ieee(g), ieee(y), *map(ieee, saved), **static)
+            d = rule(*map(node._ieee, arguments), **static)
         if d is None:
             continue
         if type(d) is not x._fitting:
             d = x._fit(d)
             if x._maker is None:
-                d = x._own(d, d is g or d is y or _holds(saved, d))
-        grads[x] = grads[x] + d if x in grads else d
+                d = x._own(d, _holds(arguments, d))
+        before = grads.get(x)
+        grads[x] = d if before is None else before + d
 
 
 def _numbered(each: Callable) -> Iterator[Callable]:
@@ -544,19 +544,18 @@ def _call_each(each: Callable, i: int, g: Any, y: Any, *inputs: Any, **static: A
     return each(g, y, i, *inputs, **static)
 
 
-def _holds(saved: Iterable[Any], d: Any) -> bool:
+def _holds(arguments: Iterable[Any], d: Any) -> bool:
     """Whether d itself is there; ``in`` would compare arrays by their numbers."""
-    for x in saved:
+    for x in arguments:
         if x is d:
             return True
     return False
 
 
-def _as_nodes(node: Node) -> list:
+def _as_nodes(node: Node, inputs: Iterable) -> list:
     """The inputs as rules see them under create_graph: nodes where a gradient flows."""
     seen = []
-    for x, data in zip(node._inputs or (), node._saved or ()):
-        x = _as_seen_by(node, x)
+    for x, data in zip(inputs, node._saved or ()):
         if isinstance(x, Node) and x._requires_grad:
             if x._data is not data:
                 raise RuntimeError(_changed_message(node._maker))
