@@ -376,6 +376,12 @@ def test_linear_of_another_bias():
         F.linear(np.zeros((2, 3)), np.zeros((4, 3)), np.zeros(3))
 
 
+def test_linear_with_a_bias_for_each_row():
+    bias = tg.Tensor(np.zeros((4, 2)), requires_grad=True)
+    F.linear(np.ones((4, 3)), tg.Tensor(np.ones((2, 3))), bias).sum().backward()
+    assert np.array_equal(bias.grad, np.ones((4, 2)))
+
+
 def test_linear_of_no_features():
     layer = nn.Linear(0, 2)
     assert layer(np.zeros((3, 0))).tolist() == [[0, 0]] * 3

@@ -508,3 +508,51 @@ def test_no_node_takes_unknown_attributes():
         Tensor([1.0]).gradient = 1
     with pytest.raises(AttributeError):
         Value(1.0).gradient = 1
+
+
+# ---- NumPy's own functions ---------------------------------------------------------------
+
+
+def test_numpy_functions_of_a_tensor_are_ops():
+    x = Tensor([1.0, 4.0], requires_grad=True)
+    y = np.sqrt(x) + np.exp(x) * np.float64(2)
+    assert isinstance(y, Tensor)
+    assert y.dtype == np.float32
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad, 0.5 / np.sqrt([1, 4]) + 2 * np.exp([1, 4]), rtol=1e-6)
+
+
+def test_numpy_functions_that_are_no_ops_are_refused():
+    with pytest.raises(TypeError):
+        np.sinh(Tensor([1.0]))
+    with pytest.raises(TypeError):
+        np.add.reduce(Tensor([1.0]))
+    with pytest.raises(TypeError):
+        np.add(Tensor([1.0]), 1, dtype=np.float64)
+
+
+def test_an_array_changes_by_a_tensor_in_place():
+    """As in the textbook's descent: ``w.data -= lr * w.grad``."""
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    array = w.data
+    (w * w).sum().backward()
+    w.data -= 0.25 * w.grad
+    assert w.tolist() == [0.5, 1.0]
+    assert w.is_leaf
+    assert isinstance(array, np.ndarray)
+
+
+def test_a_shallow_copy_of_a_leaf_has_a_gradient_of_its_own():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    twin = copy.copy(x)
+    assert twin.grad.tolist() == [2.0, 4.0]
+    assert not np.shares_memory(twin.grad.data, x.grad.data)
+
+
+def test_a_value_with_axes_of_length_one_in_front_is_assigned():
+    x = Tensor(np.ones((1, 1, 3)), requires_grad=True)
+    t = Tensor(np.zeros((2, 3)))
+    t[0] = x * 2
+    t.sum().backward()
+    assert x.grad.tolist() == [[[2.0, 2.0, 2.0]]]

@@ -51,6 +51,10 @@ def now() -> int:
     return next(_clock)
 
 
+_NO_CODE = (lambda: None).__code__
+_VARARGS, _GENERATOR = 0x04, 0x20  # flags of code objects, as in the module inspect
+
+
 class _Mode(threading.local):
     recording = True   # whether ops are recorded
     sweeping = False   # whether a sweep with create_graph is on
@@ -69,6 +73,12 @@ class _SetRecording(ContextDecorator):
 
     def _recreate_cm(self) -> _SetRecording:
         return type(self)()
+
+    def __call__(self, function: F) -> F:
+        if getattr(function, "__code__", _NO_CODE).co_flags & _GENERATOR:
+            raise TypeError(f"{type(self).__name__} cannot decorate a generator, which runs "
+                            "after the call; use a with block inside it")
+        return super().__call__(function)
 
     def __enter__(self) -> None:
         self._before.append(_mode.recording)
@@ -127,12 +137,23 @@ class Op:
         return f"<op {self.name}>"
 
 
-def _read_arguments(rule: Callable) -> Iterable[bool]:
-    """Which of ``(y, *inputs)`` the rule reads: those not marked by an underscore."""
+_READS_ALL: tuple[list[bool], bool] = ([], True)
+
+
+def _read_arguments(rule: Callable) -> tuple[list[bool], bool]:
+    """Which of ``(y, *inputs)`` a rule reads: those it names without an underscore.
+
+    Returns:
+        An answer for each argument that has a name, and one for all that ``*rest`` takes.
+    """
     code = getattr(rule, "__code__", None)
-    if code is None:
-        return itertools.repeat(True)
-    return tuple(not name.startswith("_") for name in code.co_varnames[1:code.co_argcount])
+    if code is None or hasattr(rule, "__self__"):
+        return _READS_ALL
+    named = [not name.startswith("_") for name in code.co_varnames[1:code.co_argcount]]
+    if not code.co_flags & _VARARGS:
+        return named, False
+    rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+    return named, not rest.startswith("_")
 
 
 def op(*rules: Callable | None, each: Callable | None = None,
@@ -261,7 +282,8 @@ class Node:
         if self._maker is not None:
             raise RuntimeError("only leaves can be copied or pickled; this node is the "
                                f"result of '{self.op_name}': detach() it first")
-        return _rebuild, (type(self), self._data, self._requires_grad, self._grad)
+        grad = self._grad._data if isinstance(self._grad, Node) else self._grad
+        return _rebuild, (type(self), self._data, self._requires_grad, grad)
 
     def backward(self, gradient: Any = None, retain_graph: bool | None = None,
                  create_graph: bool = False) -> None:
@@ -317,7 +339,7 @@ class Node:
 def _rebuild(kind: Any, data: Any, requires_grad: bool, grad: Any) -> Node:
     node = kind(data)
     node.requires_grad = requires_grad
-    node._grad = grad
+    node.grad = grad  # the setter copies an array
     return node
 
 
@@ -423,6 +445,24 @@ def _as_seen_by(node: Node, x: Any) -> Any:
         while x._maker is not None and x._birth > node._birth:
             x = x._past
     return x
+
+
+def replace_in_history(new: Node, x: Node, old: Node) -> None:
+    """Let the ancestors of `new` have `old` as input where they have x.
+
+    Without this, a node that takes over the history of `new` would be its own ancestor.
+    """
+    since = old._birth if old._maker is not None else 0
+    stack = [new]
+    seen = {new, old}
+    while stack:
+        node = stack.pop()
+        node._inputs = tuple(old if z is x else z for z in node._inputs or ())
+        for z in node._inputs:
+            if isinstance(z, Node) and z._maker is not None and z not in seen:
+                seen.add(z)
+                if z._inputs is not None and z._birth > since:
+                    stack.append(z)
 
 
 def _leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
@@ -569,8 +609,8 @@ def _check_unchanged(node: Node, rule: Callable) -> None:
     """Raise if a rule of the node's op would read data that changed after the op ran."""
     inputs: Any = node._inputs
     op: Any = node._maker
-    reads = op.reads.get(rule, itertools.repeat(True))
-    for x, read in zip((node, *inputs), reads):
+    named, rest = op.reads.get(rule, _READS_ALL)
+    for x, read in zip((node, *inputs), itertools.chain(named, itertools.repeat(rest))):
         if read and isinstance(x, Node) and x._changed[0] > node._birth:
             raise RuntimeError(_changed_message(op))
 

@@ -75,7 +75,7 @@ def _power_base(g, _y, a, b):
 def _power_exponent(g, y, a, b):
     """g y log a, and 0 where a = 0 and b >= 0."""
     flat = (a == 0) * (b >= 0)
-    return where(flat, g * 0.0, g * y * log(where(flat, y * 0.0 + 1.0, a)))
+    return where(flat, 0.0, g * y * log(where(flat, y * 0.0 + 1.0, a)))
 
 
 @op(_power_base, _power_exponent)
@@ -158,6 +158,7 @@ def sigmoid(a):
     return np.where(a < 0, z, 1) / (1 + z)
 
 
+# a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though
 @op(lambda g, y, _a: g * (y > 0))
 def relu(a):
     """y = a where a > 0, else 0; the gradient at 0 is 0."""
@@ -205,7 +206,7 @@ def greater_equal(a, b):
 
 def _share_of_larger(g, larger, equal):
     """g where this input is the larger, half of it in a tie, else 0."""
-    return where(equal, g * 0.5, g * larger)
+    return where(equal, g * 0.5, where(larger, g, 0.0))
 
 
 @op(lambda g, _y, a, b: _share_of_larger(g, a > b, a == b),
@@ -223,8 +224,8 @@ def minimum(a, b):
 
 
 @op(None,
-    lambda g, _y, condition, _a, _b: where(condition, g, g * 0.0),
-    lambda g, _y, condition, _a, _b: where(condition, g * 0.0, g))
+    lambda g, _y, condition, _a, _b: where(condition, g, 0.0),
+    lambda g, _y, condition, _a, _b: where(condition, 0.0, g))
 def where(condition, a, b):
     """y = a where the condition holds, else b.
 
@@ -237,24 +238,29 @@ def where(condition, a, b):
 
 def _inside(a, min, max):
     """Whether min <= a <= max, either of which may be None."""
-    above = True if min is None else a >= _constant(min)
-    below = True if max is None else a <= _constant(max)
+    above = True if min is None else a >= min
+    below = True if max is None else a <= max
     return above * below
 
 
 def _constant(x):
-    """The plain data of an argument through which no gradient flows."""
-    return x._data if isinstance(x, Node) else x
+    """The numbers of an argument through which no gradient flows, safe from later change."""
+    return np.array(x._data) if isinstance(x, Node) else x
 
 
-@op(lambda g, _y, a, min, max: g * _inside(a, min, max))
+@op(lambda g, _y, a, min, max: where(_inside(a, min, max), g, 0.0))
+def _clip(a, min, max):
+    """y = a held between constant bounds."""
+    return np.clip(a, min, max)
+
+
 def clip(a, min=None, max=None):
     """y = a held between min and max; the gradient is 1 inside and on the bounds, else 0.
 
     Args:
         min, max: numbers or arrays, constant; None for no bound.
     """
-    return np.clip(a, _constant(min), _constant(max))
+    return _clip(a, min=_constant(min), max=_constant(max))
 
 
 # ---- reductions ----------------------------------------------------------------------
@@ -461,8 +467,14 @@ def _is_basic(index):
     return not any(isinstance(x, np.ndarray) and x.dtype != bool for x in parts)
 
 
+def _with_axes_of(_b, g):
+    """g with axes of length 1 in front, if b had such when it was assigned."""
+    lead = len(np.shape(_b)) - len(g.shape)
+    return reshape(g, (1,) * lead + g.shape) if lead > 0 else g
+
+
 @op(lambda g, _y, _a, _b, index: _setitem(g, 0.0, index=index),
-    lambda g, _y, _a, _b, index: getitem(g, index=index))
+    lambda g, _y, _a, _b, index: _with_axes_of(_b, getitem(g, index=index)))
 def _setitem(a, b, index):
     """y = a with b in place of the elements at the index."""
     y = np.array(a)
@@ -603,7 +615,6 @@ class Operators(Node):
     """Arithmetic for both kinds of node, with numbers and arrays on either side."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that NumPy leaves `array * node` to the node
 
     __add__ = _operator(add)
     __radd__ = _operator(add, reflected=True)

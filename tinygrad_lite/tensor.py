@@ -203,10 +203,6 @@ class Tensor(Operators):
         new._share_changes(self)
         return new
 
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self._grad = None
-
     # ---- as an array -------------------------------------------------------------------
 
     @property
@@ -262,6 +258,21 @@ class Tensor(Operators):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None,
+                        **options: Any) -> Any:
+        """NumPy's own functions on a Tensor: ``np.exp(t)``, ``array * t``, ``array -= t``.
+
+        The op of that name takes over, and gradients flow; given an array to write into,
+        NumPy works on the plain numbers.
+        """
+        if out is not None:
+            plain = [x._data if isinstance(x, Node) else x for x in inputs]
+            return getattr(ufunc, method)(*plain, out=out, **options)
+        function = _NUMPY_FUNCTIONS.get(ufunc)
+        if function is None or options or method != "__call__":
+            return NotImplemented
+        return function(*map(ops.as_operand, inputs))
 
     def __len__(self) -> int:
         if not self._data.ndim:
@@ -363,6 +374,7 @@ class Tensor(Operators):
         """A node with self's array and history, to stand for what self was till now."""
         old = Tensor._wrap(self._data, [self._data])
         old._inherit(self)
+        old._changed = self._changed
         old._past = self._past
         return old
 
@@ -377,6 +389,7 @@ class Tensor(Operators):
         self._check_result(new._data)
         if new._data.dtype != self._data.dtype:
             new = ops.astype(new, dtype=self._data.dtype)
+        engine.replace_in_history(new, self, old)
         self._changed = [0]
         mark_changed(self._changed)
         self._is_view = False
@@ -442,6 +455,15 @@ class Tensor(Operators):
 
 
 _new = Tensor.__new__
+
+
+_NUMPY_FUNCTIONS = {
+    getattr(np, name): getattr(ops, name)
+    for name in ("abs", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal",
+                 "less", "less_equal", "log", "log1p", "matmul", "maximum", "minimum",
+                 "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt",
+                 "subtract", "tanh")
+}
 
 
 def unpacked(arguments: tuple) -> Any:

@@ -32,6 +32,7 @@ class Value(Operators):
     """
 
     __slots__ = ()
+    __array_ufunc__ = None  # so that NumPy leaves `array * value` to the Value
     _fitting = float
     _keeps_grad = True
 

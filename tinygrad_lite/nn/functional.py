@@ -182,7 +182,7 @@ def cross_entropy(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     check_reduction(reduction)
     if not isinstance(input, Node):
         input = np.asarray(input)
-    ids = np.asarray(target._data if isinstance(target, Node) else target)
+    ids = np.array(target)  # a copy: the gradient rule reads it again
     shape = input.shape
     if len(shape) == 1 and ids.size == 1:
         loss = cross_entropy(ops.expand_dims(input, axis=0), ids.reshape(1),
