@@ -893,3 +893,32 @@ def test_two_optimizers_in_two_threads(optimizer, backend):
     for thread in threads:
         thread.join()
     assert [bits(arrays) for arrays in results] == [bits(arrays) for arrays in expected]
+
+
+def test_an_optimizer_that_threads_share_loses_no_step():
+    w = leaf(np.zeros(1))
+    descent = SGD([w], lr=1.0)
+    w.grad = np.ones(1)
+
+    def work():
+        for _ in range(100):
+            descent.step()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert w.item() == -400.0
+
+
+def test_a_wrong_rate_in_the_second_group_leaves_the_first_alone():
+    first, second = leaf(np.zeros(1)), tg.Value(0.0)
+    adam = Adam([{"params": [first]}, {"params": [second]}])
+    first.grad, second.grad = np.ones(1), 1.0
+    adam.param_groups[1]["lr"] = "x"
+    with pytest.raises((TypeError, ValueError)):
+        adam.step()
+    assert first.item() == 0.0
+    assert second.data == 0.0
+    assert adam.state == {}

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ContextDecorator
 from functools import partial, wraps
 from operator import attrgetter
@@ -38,12 +38,16 @@ F = TypeVar("F", bound=Callable)
 _clock = itertools.count(1)
 _latest_change = [0]
 
+# Held while gradients are added to leaves and changes are stamped, by whichever thread.
+_lock = threading.Lock()
+
 
 def mark_changed(*cells: list[int]) -> None:
     """Stamp the cells of tensors whose data was just changed in place."""
-    _latest_change[0] = tick = now()
-    for cell in cells:
-        cell[0] = tick
+    with _lock:
+        _latest_change[0] = tick = now()
+        for cell in cells:
+            cell[0] = tick
 
 
 def now() -> int:
@@ -52,12 +56,17 @@ def now() -> int:
 
 
 _NO_CODE = (lambda: None).__code__
-_VARARGS, _GENERATOR = 0x04, 0x20  # flags of code objects, as in the module inspect
+_VARARGS = 0x04             # flags of code objects, as the module inspect names them
+_RUNS_LATER = 0x20 | 0x80   # generators and coroutines
 
 
 class _Mode(threading.local):
-    recording = True   # whether ops are recorded
-    sweeping = False   # whether a sweep with create_graph is on
+    """What holds for one thread."""
+
+    def __init__(self) -> None:
+        self.recording = True           # whether ops are recorded
+        self.sweeping = False           # whether a sweep with create_graph is on
+        self.outside: list[bool] = []   # `recording` around each block of no_grad, enable_grad
 
 
 _mode = _Mode()
@@ -68,24 +77,21 @@ class _SetRecording(ContextDecorator):
 
     recording: bool
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
     def _recreate_cm(self) -> _SetRecording:
         return type(self)()
 
     def __call__(self, function: F) -> F:
-        if getattr(function, "__code__", _NO_CODE).co_flags & _GENERATOR:
-            raise TypeError(f"{type(self).__name__} cannot decorate a generator, which runs "
-                            "after the call; use a with block inside it")
+        if getattr(function, "__code__", _NO_CODE).co_flags & _RUNS_LATER:
+            raise TypeError(f"{type(self).__name__} cannot decorate a generator or coroutine, "
+                            "which runs after the call; use a with block inside it")
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        self._before.append(_mode.recording)
+        _mode.outside.append(_mode.recording)
         _mode.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:
-        _mode.recording = self._before.pop()
+        _mode.recording = _mode.outside.pop()
 
 
 class no_grad(_SetRecording):
@@ -108,7 +114,8 @@ class Op:
         forward: plain data in, plain data out.
         rules: ``rules[i](g, y, *inputs, **static)`` is the gradient for input i; None where
             the result does not depend smoothly on it.
-        each: for ops of any number of inputs, one rule ``each(g, y, i, *inputs, **static)``.
+        each: for ops of any number of inputs, one rule for all of them:
+            ``each(g, y, *inputs, **static)`` returns a function of i, the gradient for input i.
         view: whether the result may share the memory of the first input.
         reads: for each rule, which of ``(y, *inputs)`` it reads.
         static_names: names of the arguments behind the inputs.
@@ -127,7 +134,7 @@ class Op:
         self.rules = rules
         self.each = each
         self.view = view
-        self.reads = {rule: _read_arguments(rule) for rule in rules if rule is not None}
+        self.reads = {rule: _read_arguments(rule) for rule in (*rules, each) if rule}
         self.static_names = names[len(rules):]
         self.defaults = dict(zip(names[len(names) - len(defaults):], defaults))
         self.defaults.update(forward.__kwdefaults__ or {})
@@ -177,6 +184,9 @@ def op(*rules: Callable | None, each: Callable | None = None,
                         f"{len(rules)} rules and each={each}")
 
     def decorate(forward: F) -> F:
+        if not hasattr(forward, "__code__"):
+            raise TypeError(f"op() decorates a Python function; got {forward!r}, which can be "
+                            "called inside one")
         this = Op(forward, rules, each, view)
         arity = len(rules) if rules else None
 
@@ -302,8 +312,10 @@ class Node:
         """
         _check_differentiable(self)
         retain = create_graph if retain_graph is None else retain_graph
-        for leaf, g in _sweep([self], [gradient], None, retain, create_graph).items():
-            _accumulate(leaf, g)
+        found = _sweep([self], [gradient], None, retain, create_graph)
+        with _lock, enable_grad() if create_graph else no_grad():
+            for leaf, g in found.items():
+                _accumulate(leaf, g)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
         """Call ``hook(grad)`` when a sweep has this node's whole gradient.
@@ -344,6 +356,13 @@ def _rebuild(kind: Any, data: Any, requires_grad: bool, grad: Any) -> Node:
 
 
 _RETAIN = "retain_grad"
+
+
+def split_hooks(hooks: dict | None) -> tuple[dict | None, dict | None]:
+    """A node's hooks, which stay with what it was, and its wish to keep its gradient."""
+    if not hooks or _RETAIN not in hooks:
+        return hooks, None
+    return hooks, {_RETAIN: hooks.pop(_RETAIN)}
 
 
 class HookHandle:
@@ -444,6 +463,8 @@ def _as_seen_by(node: Node, x: Any) -> Any:
     if isinstance(x, Node):
         while x._maker is not None and x._birth > node._birth:
             x = x._past
+            if x is None:
+                raise RuntimeError(_FREED_MESSAGE)
     return x
 
 
@@ -495,6 +516,7 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
     wanted = frozenset(targets or ())
     grads: dict[Node, Any] = {}
     kept: dict[Node, Any] = {}
+    outdated: list[Node] = []
     before = _mode.recording, _mode.sweeping
     _mode.recording = _mode.sweeping = create_graph
     try:
@@ -514,9 +536,15 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
                 _pull(node, g, grads, needed)
             if not retain_graph:
                 node._inputs = node._saved = None
+                if node._past is not None:
+                    outdated.append(node)
+        for node in outdated:  # now that no node is left that would look back
+            node._past = None
         for leaf, g in grads.items():
             if targets is None or leaf in wanted:
-                kept[leaf] = _run_hooks(leaf, g, False) if leaf._hooks else g
+                if leaf._hooks:  # which may keep what they are given
+                    g = leaf._own(_run_hooks(leaf, g, False), True)
+                kept[leaf] = g
     finally:
         _mode.recording, _mode.sweeping = before
     return kept
@@ -553,17 +581,22 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
         arguments: Any = (g, node, *_as_nodes(node, inputs))
     else:
         arguments = (g, node._data, *node._saved)  # type: ignore[misc]  # it is not freed
-    for x, rule in zip(inputs, op.rules or _numbered(op.each)):
+    rules = op.rules
+    taken: Any = arguments
+    if op.each is not None:
+        rules = map(partial, itertools.repeat(op.each(*arguments, **static)), itertools.count())
+        taken, static = (), {}
+    for x, rule in zip(inputs, rules):
         if rule is None or not isinstance(x, Node) or not x._requires_grad:
             continue
         if needed is not None and x not in needed:
             continue
         if changed:
-            _check_unchanged(node, rule)
+            _check_unchanged(node, op.each or rule)
         try:
-            d = rule(*arguments, **static) if static else rule(*arguments)
+            d = rule(*taken, **static) if static else rule(*taken)
         except ZeroDivisionError:
-            d = rule(*map(node._ieee, arguments), **static)
+            d = rule(*map(node._ieee, taken), **static)
         if d is None:
             continue
         if type(d) is not x._fitting:
@@ -572,16 +605,6 @@ def _pull(node: Node, g: Any, grads: dict[Node, Any], needed: set[Node] | None) 
                 d = x._own(d, _holds(arguments, d))
         before = grads.get(x)
         grads[x] = d if before is None else before + d
-
-
-def _numbered(each: Callable) -> Iterator[Callable]:
-    """The rules for input 0, 1, ... of an op that has one rule for all of them."""
-    for i in itertools.count():
-        yield partial(_call_each, each, i)
-
-
-def _call_each(each: Callable, i: int, g: Any, y: Any, *inputs: Any, **static: Any) -> Any:
-    return each(g, y, i, *inputs, **static)
 
 
 def _holds(arguments: Iterable[Any], d: Any) -> bool:

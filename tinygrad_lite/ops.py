@@ -13,6 +13,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -244,8 +245,13 @@ def _inside(a, min, max):
 
 
 def _constant(x):
-    """The numbers of an argument through which no gradient flows, safe from later change."""
-    return np.array(x._data) if isinstance(x, Node) else x
+    """The numbers of a bound, through which no gradient flows, safe from later change."""
+    if not isinstance(x, Node):
+        return x
+    if x._requires_grad:
+        raise RuntimeError("the bounds of clip are constants, and this one requires grad; use "
+                           "minimum and maximum, or detach() it")
+    return np.array(x._data)
 
 
 @op(lambda g, _y, a, min, max: where(_inside(a, min, max), g, 0.0))
@@ -349,7 +355,7 @@ def logsumexp(a, axis=None, keepdims=False):
 def softmax(a, axis=-1):
     """y = e ** a / (the sum of e ** a over the axis), without overflow."""
     a = _floating(a)
-    e = np.exp(a - np.maximum.reduce(a, axis=axis, keepdims=True))
+    e = np.exp(a - np.maximum.reduce(a, axis=axis, keepdims=True, initial=-np.inf))
     e /= np.add.reduce(e, axis=axis, keepdims=True)
     return e
 
@@ -358,8 +364,9 @@ def softmax(a, axis=-1):
 def log_softmax(a, axis=-1):
     """y = ln(softmax(a)), without overflow."""
     a = _floating(a)
-    shifted = a - np.maximum.reduce(a, axis=axis, keepdims=True)
-    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = a - np.maximum.reduce(a, axis=axis, keepdims=True, initial=-np.inf)
+    if shifted.size:
+        shifted -= np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
     return shifted
 
 
@@ -427,15 +434,15 @@ def _interior(shape, pad_width):
     return tuple(slice(b, b + n) for b, n in zip(before, shape))
 
 
-def _piece(g, _y, i, *inputs, axis):
+def _pieces(g, _y, *_inputs, axis):
     """The part of g that came from input i of a concatenation."""
-    start = builtins.sum(x.shape[axis] for x in inputs[:i])
-    axis = axis % len(g.shape)
-    return getitem(g, index=(slice(None),) * axis
-                   + (slice(start, start + inputs[i].shape[axis]),))
+    before = (slice(None),) * (axis % len(g.shape))
+    stops = list(accumulate(x.shape[axis] for x in _inputs))
+    return lambda i: getitem(
+        g, index=(*before, slice(stops[i] - _inputs[i].shape[axis], stops[i])))
 
 
-@op(each=_piece)
+@op(each=_pieces)
 def _concatenate(*inputs, axis):
     return np.concatenate(inputs, axis=axis)
 
@@ -511,19 +518,23 @@ def matmul(a, b):
     return np.matmul(a, b)
 
 
-def _einsum_rule(g, _y, i, *inputs, subscripts):
+def _einsum_rule(g, _y, *inputs, subscripts):
     """Contract g with the other inputs; letters of input i that they lack are repeated."""
     terms, out = subscripts.split("->")
     terms = terms.split(",")
-    own = terms[i]
-    others = terms[:i] + terms[i + 1:]
-    known = "".join(letter for letter in own if letter in out + "".join(others))
-    d = _einsum(g, *inputs[:i], *inputs[i + 1:],
-                subscripts=",".join([out, *others]) + "->" + known)
-    missing = tuple(k for k, letter in enumerate(own) if letter not in known)
-    d = expand_dims(d, axis=missing)
-    shape = map(builtins.max, d.shape, np.shape(inputs[i]))  # a length 1 may have been repeated
-    return broadcast_to(d, tuple(shape))
+
+    def gradient(i):
+        others = terms[:i] + terms[i + 1:]
+        known = "".join(letter for letter in terms[i] if letter in out + "".join(others))
+        d = _einsum(g, *inputs[:i], *inputs[i + 1:],
+                    subscripts=",".join([out, *others]) + "->" + known)
+        missing = tuple(k for k, letter in enumerate(terms[i]) if letter not in known)
+        d = expand_dims(d, axis=missing)
+        # a length of 1 may have been repeated to meet that of another input
+        shape = map(builtins.max, d.shape, np.shape(inputs[i]))
+        return broadcast_to(d, tuple(shape))
+
+    return gradient
 
 
 @op(each=_einsum_rule)

@@ -345,6 +345,10 @@ class Tensor(Operators):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = _plain_index(index)
+        value = ops.as_operand(value)
+        if value is NotImplemented:
+            raise TypeError("a Tensor takes numbers, arrays and nodes as elements; join nodes "
+                            "in one with tg.stack first")
         if not self._joins_graph(value):
             self._data[index] = value._data if isinstance(value, Node) else value
             mark_changed(self._changed)
@@ -394,6 +398,7 @@ class Tensor(Operators):
         mark_changed(self._changed)
         self._is_view = False
         self._past = old
+        old._hooks, self._hooks = engine.split_hooks(self._hooks)
         self._data = new._data
         self._inherit(new)
         self._birth = engine.now()

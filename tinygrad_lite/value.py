@@ -25,7 +25,9 @@ class Value(Operators):
 
     Every Value of a graph keeps its gradient, leaf or not, so that each step of the chain
     rule can be read. ``.grad`` is a float and 0.0 before the first sweep; only after
-    ``backward(create_graph=True)`` it is a Value, which can be differentiated again.
+    ``backward(create_graph=True)`` it is a Value, which can be differentiated again. The
+    nodes behind a result, ``_prev`` in micrograd, are there until a sweep frees the graph;
+    ``backward(retain_graph=True)`` keeps them.
 
     Raises:
         TypeError: if `data` is not a number.

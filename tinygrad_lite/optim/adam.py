@@ -48,6 +48,7 @@ class Adam(Optimizer):
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0.0, *, maximize: bool = False,
                  backend: str | None = None) -> None:
+        betas = tuple(betas) if isinstance(betas, list) else betas  # a list could be changed
         settings = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
                         maximize=maximize)
         super().__init__(params, settings, backend)

@@ -7,13 +7,14 @@ class gathers the arrays of a parameter group and hands them over in one call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
 from ..engine import Node, mark_changed
-from ..kernels.buffers import checked
+from ..kernels.buffers import checked, plain_scalars
 from ..value import Value
 
 __all__ = ["Optimizer"]
@@ -51,6 +52,7 @@ class Optimizer:
         self.state: dict[Node, dict[str, Any]] = {}
         self._packs: list[_Pack] = []
         self._caches: dict[tuple[int, int], dict] = {}
+        self._lock = Lock()  # C runs without the interpreter's own
         groups = _as_groups(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -87,6 +89,10 @@ class Optimizer:
         Raises:
             TypeError, ValueError: if an array does not fit; nothing is changed then.
         """
+        with self._lock:
+            self._step()
+
+    def _step(self) -> None:
         body = kernels.body(self.backend)
         parts = []
         for i, (group, pack) in enumerate(zip(self.param_groups, self._packs)):
@@ -99,13 +105,16 @@ class Optimizer:
                 call = self._kernel(group), columns, scalars, cache
                 parts.append((call, params, states, step))
         if len(parts) > 1:  # of a single part, update() itself checks all before it writes
-            for (kernel, columns, _, cache), *_ in parts:
+            for (kernel, columns, scalars, cache), *_ in parts:
+                plain_scalars(kernel, scalars)
                 checked(kernel, columns, cache)
-        for call, params, states, step in parts:
-            body.update(*call)
-            self._finish(params, states, step)
-        for pack in self._packs:
-            pack.store()
+        try:
+            for call, params, states, step in parts:
+                body.update(*call)
+                self._finish(params, states, step)
+        finally:
+            for pack in self._packs:
+                pack.store()
 
     def _ready(self, group: dict[str, Any], pack: _Pack) -> dict[tuple, tuple]:
         """The parameters with a gradient, by what those of one call must have in common.
@@ -254,11 +263,12 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the caches, which point into memory, when copied or pickled."""
-        return {**vars(self), "_caches": {}, "_packs": None}
+        return {**vars(self), "_caches": {}, "_packs": None, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._packs = [_Pack(group["params"]) for group in self.param_groups]
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
