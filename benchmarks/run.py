@@ -228,10 +228,13 @@ def thread_count(text: str) -> int:
 
 
 def new_file(text: str) -> Path:
-    """A path that can be written, from the command line."""
+    """A path that can be written, from the command line; tried before anything is measured."""
     path = Path(text)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"cannot write {text!r}: its directory must exist")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}: {error.strerror}") from None
     return path
 
 
@@ -266,4 +269,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

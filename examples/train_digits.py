@@ -154,7 +154,7 @@ def read_options():
     if options.epochs < 1:
         parser.error("--epochs: expected 1 or more")
     if not 0 < options.lr < math.inf:
-        parser.error("--lr: expected a number above 0")
+        parser.error("--lr: expected a finite number above 0")
     if not all(1 <= size <= 1024 for size in options.hidden):
         parser.error("--hidden: expected sizes from 1 to 1024")
     if options.seed < 0:
@@ -187,7 +187,8 @@ def main():
     print(f"{net}\n{optimizer}\n")
 
     start = perf_counter()
-    history = train(net, optimizer, options.epochs, train_set, test_set)
+    with np.errstate(all="ignore"):  # a rate too large shows in the loss
+        history = train(net, optimizer, options.epochs, train_set, test_set)
     seconds = perf_counter() - start
     predicted = predict(net, images)
     print(f"\ntest accuracy {history[-1][2]:.2%}: {sum(predicted == labels)} of {len(labels)} "
