@@ -150,3 +150,11 @@ def test_kernels_import_nothing_else_of_the_package():
         source = path.read_text(encoding="utf-8")
         imported = re.findall(r"^\s*(?:from|import) (tinygrad_lite\S*)", source, re.MULTILINE)
         assert all(name.startswith("tinygrad_lite.kernels") for name in imported), path.name
+
+
+@pytest.mark.parametrize("name", [None, "", "C", 1])
+def test_what_is_no_name_of_a_backend_changes_nothing(name):
+    before = kernels.get_backend()
+    with pytest.raises(ValueError, match="choose from c, numpy, python"):
+        kernels.set_backend(name)
+    assert kernels.get_backend() == before

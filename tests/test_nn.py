@@ -456,9 +456,29 @@ def test_sequential_of_names():
     assert net.fc is net[0]
     net.fc = nn.Linear(3, 5)  # a layer can be exchanged
     assert net(numbers(2, 3)).shape == (2, 5)
-    net.extra = nn.Linear(1, 1)  # found, but no part of the chain
-    assert len(net) == 2
+    net.extra = nn.Linear(5, 1)  # one that comes later comes last, as in PyTorch
+    assert len(net) == 3
+    assert net[-1] is net.extra
     assert names(net)[-2:] == ["extra.weight", "extra.bias"]
+    assert net(numbers(2, 3)).shape == (2, 1)
+
+
+@pytest.mark.parametrize("other", [np.zeros((2, 3)), tg.zeros(2, 3, requires_grad=True), 1.0])
+def test_a_parameter_is_not_lost_to_something_else(other):
+    layer = nn.Linear(3, 2)
+    with pytest.raises(TypeError, match="parameter 'weight'"):
+        layer.weight = other
+    layer.weight = nn.Parameter(np.ones((2, 3)))
+    layer.bias = None
+    assert names(layer) == ["weight"]
+
+
+def test_losses_of_values():
+    v = tg.Value(3.0)
+    F.mse_loss(v, tg.Value(1.0)).backward()
+    assert v.grad == 4.0
+    assert F.binary_cross_entropy_with_logits(tg.Value(0.0), 1.0).item() \
+        == pytest.approx(np.log(2))
 
 
 def test_sequential_of_nothing():

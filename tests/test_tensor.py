@@ -556,3 +556,11 @@ def test_a_value_with_axes_of_length_one_in_front_is_assigned():
     t[0] = x * 2
     t.sum().backward()
     assert x.grad.tolist() == [[[2.0, 2.0, 2.0]]]
+
+
+def test_a_number_is_formatted_as_a_number():
+    assert f"{Tensor(1.5):.3f} {Tensor([2.0]).sum():6.2f}" == "1.500   2.00"
+    assert f"{Value(0.25):.1%}" == "25.0%"
+    assert f"{Tensor([1.0])}" == str(Tensor([1.0]))
+    with pytest.raises(ValueError, match="one element"):
+        format(Tensor([1.0, 2.0]), ".2f")

@@ -129,7 +129,7 @@ class Op:
         code = forward.__code__
         names = code.co_varnames[:code.co_argcount]
         defaults = forward.__defaults__ or ()
-        self.name = forward.__name__
+        self.name = forward.__name__.lstrip("_")
         self.forward = forward
         self.rules = rules
         self.each = each

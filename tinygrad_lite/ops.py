@@ -626,6 +626,7 @@ class Operators(Node):
     """Arithmetic for both kinds of node, with numbers and arrays on either side."""
 
     __slots__ = ()
+    item: Callable  # () -> the number, if there is only one
 
     __add__ = _operator(add)
     __radd__ = _operator(add, reflected=True)
@@ -646,3 +647,7 @@ class Operators(Node):
 
     def __abs__(self):
         return abs(self)
+
+    def __format__(self, spec: str) -> str:
+        """The number in the given format, as in ``f"{loss:.4f}"``; the repr without one."""
+        return format(self.item(), spec) if spec else str(self)

@@ -56,6 +56,8 @@ def set_backend(name: str) -> None:
         RuntimeError: "c" was not compiled; the message says why, and how to build it.
     """
     global current
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}; choose from {', '.join(BACKENDS)}")
     body(name)
     current = name
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import fused, ops
 from ..engine import Node
+from ..value import Value
 
 __all__ = [
     "binary_cross_entropy_with_logits", "cross_entropy", "flatten", "linear", "log_softmax",
@@ -208,7 +209,9 @@ def _check_ids(shape: tuple[int, ...], ids: np.ndarray) -> None:
 
 
 def _same_shape(input: Any, target: Any) -> tuple[Any, Any]:
-    """Both as nodes or arrays; ValueError if their shapes differ."""
+    """Both as Tensors or arrays; ValueError if their shapes differ."""
+    input, target = [ops.reshape(x, shape=()) if isinstance(x, Value) else x
+                     for x in (input, target)]
     if not isinstance(input, Node):
         input = np.asarray(input)
     if not isinstance(target, Node):

@@ -70,7 +70,8 @@ class Sequential(Module):
 
     A Module is an attribute under its name. ``net[0]``, ``net[-1]``, ``net[1:]`` (a
     Sequential of the same Modules and names), ``len(net)`` and ``for layer in net`` work.
-    No Modules at all give the input back.
+    One that is assigned later, as ``net.last = ...``, comes last. No Modules at all give the
+    input back.
 
     Raises:
         TypeError: for anything but Modules.
@@ -85,7 +86,6 @@ class Sequential(Module):
         for name, module in named.items():
             self._check(name, module)
         vars(self).update(named)
-        self._names = tuple(named)
 
     def _check(self, name: Any, module: Any) -> None:
         """Raise unless the Module can be an attribute of that name."""
@@ -98,22 +98,26 @@ class Sequential(Module):
                            f"got {name!r}")
 
     def forward(self, input: Any) -> Any:
-        layers = vars(self)
-        for name in self._names:
-            input = layers[name](input)
+        for layer in vars(self).values():
+            if isinstance(layer, Module):
+                input = layer(input)
         return input
 
+    def _layers(self) -> dict[str, Module]:
+        return {name: x for name, x in vars(self).items() if isinstance(x, Module)}
+
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._layers())
 
     def __iter__(self) -> Iterator[Module]:
-        return (getattr(self, name) for name in self._names)
+        return iter(self._layers().values())
 
     def __getitem__(self, index: Any) -> Any:
+        layers = self._layers()
         if isinstance(index, slice):
-            return Sequential({name: getattr(self, name) for name in self._names[index]})
+            return Sequential({name: layers[name] for name in list(layers)[index]})
         try:
-            return getattr(self, self._names[index])
+            return list(layers.values())[index]
         except IndexError:
             raise IndexError(f"index {index} is out of range for a Sequential of "
                              f"{len(self)} Modules") from None

@@ -69,6 +69,14 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.forward(*inputs, **options)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse to lose a parameter: what is no Parameter would not be trained."""
+        before = vars(self).get(name)
+        if isinstance(before, Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(f"cannot assign {type(value).__name__} as parameter '{name}'; "
+                            "expected nn.Parameter or None, or use load_state_dict")
+        super().__setattr__(name, value)
+
     # ---- what it holds -----------------------------------------------------------------
 
     def parameters(self) -> Iterator[Any]:

@@ -184,10 +184,7 @@ class Optimizer:
         params = [group["params"]] if isinstance(group["params"], Node) \
             else _as_list(group["params"])
         complete = {**self.defaults, **group, "params": params}
-        unknown = sorted(complete.keys() - self.defaults.keys() - {"params", "name"})
-        if unknown:
-            raise TypeError(f"unknown settings {unknown} in a parameter group; "
-                            f"{type(self).__name__} knows {list(self.defaults)}")
+        self._refuse_unknown(complete)
         self._check(complete)
         known = {p for other in self.param_groups for p in other["params"]}
         for p in params:
@@ -198,6 +195,14 @@ class Optimizer:
             known.add(p)
         self.param_groups.append(complete)
         self._packs.append(_Pack(params))
+
+    def _refuse_unknown(self, group: Mapping[str, Any]) -> None:
+        """Raise TypeError for a setting of another optimizer, or one that is misspelt."""
+        known = {*self.defaults, "params", "name", "initial_lr"}  # the last is a scheduler's
+        unknown = sorted(group.keys() - known)
+        if unknown:
+            raise TypeError(f"unknown settings {unknown} in a parameter group; "
+                            f"{type(self).__name__} knows {list(self.defaults)}")
 
     def _ordered(self) -> Iterator[Node]:
         for group in self.param_groups:
@@ -222,11 +227,15 @@ class Optimizer:
 
         Raises:
             ValueError: if groups, parameters or shapes differ; nothing is changed then.
+            TypeError: for a setting that this optimizer does not have, likewise.
         """
-        if not {"state", "param_groups"} <= state_dict.keys():
+        if not isinstance(state_dict, Mapping) \
+                or not {"state", "param_groups"} <= state_dict.keys():
             raise ValueError("expected a dict with 'state' and 'param_groups', as state_dict() "
-                             f"returns; got {sorted(state_dict)}")
+                             f"returns; got {state_dict!r:.60}")
         groups = state_dict["param_groups"]
+        for group in groups:
+            self._refuse_unknown(group)
         have = [len(group["params"]) for group in self.param_groups]
         got = [len(group["params"]) for group in groups]
         if have != got:
@@ -254,7 +263,7 @@ class Optimizer:
             raise ValueError(f"state of parameter {i}: expected entries "
                              f"{['step', *self.letters]}; got {list(saved)}")
         state: dict[str, Any] = {"step": int(saved["step"])}
-        for name in saved.keys() - {"step"}:
+        for name in [x for x in self.letters if x in saved]:
             state[name] = np.array(saved[name], dtype=like.dtype, order="C")
             if state[name].shape != like.shape:
                 raise ValueError(f"state '{name}' of parameter {i}: expected shape "
@@ -315,7 +324,11 @@ def _as_list(params: Iterable) -> list:
     if isinstance(params, (set, frozenset)):
         raise ValueError("optimizer parameters need an order that does not change from run "
                          "to run; got a set, use a list")
-    return list(params)
+    try:
+        return list(params)
+    except TypeError:
+        raise TypeError("an optimizer takes an iterable of Tensors, Values or dicts, such as "
+                        f"net.parameters(); got {type(params).__name__}") from None
 
 
 def _check_parameter(p: Any) -> None:
