@@ -158,3 +158,11 @@ def test_what_is_no_name_of_a_backend_changes_nothing(name):
     with pytest.raises(ValueError, match="choose from c, numpy, python"):
         kernels.set_backend(name)
     assert kernels.get_backend() == before
+
+
+@needs_c
+def test_without_cffi_the_import_says_what_to_install():
+    code = "import sys\nsys.modules['_cffi_backend'] = None\nimport tinygrad_lite"
+    run = python(code)
+    assert run.returncode == 1
+    assert "python -m pip install cffi" in run.stderr.splitlines()[-1]

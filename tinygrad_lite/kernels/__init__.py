@@ -37,8 +37,10 @@ if find_spec("tinygrad_lite.kernels._kernels") is not None:
     try:
         from . import native
     except ImportError as error:
+        no_cffi = error.name == "_cffi_backend"
+        cure = "to install it: `python -m pip install cffi`" if no_cffi else REBUILD
         raise ImportError(
-            f"the C kernels of tinygrad_lite do not load: {error}; {REBUILD}"
+            f"the C kernels of tinygrad_lite do not load: {error}; {cure}"
         ) from error
     bodies["c"] = native
 
