@@ -1,7 +1,9 @@
 """Neural networks: layers, losses and initialisers with PyTorch's names and layouts."""
 
 from . import functional, init
-from .layers import Flatten, Linear, ReLU, Sequential, Sigmoid, Tanh
+from .activations import ReLU, Sigmoid, Tanh
+from .containers import Sequential
+from .layers import Flatten, Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import functional as F
+from .functional.losses import check_reduction
 from .module import Module
 
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "MSELoss"]
@@ -21,7 +22,7 @@ class _Loss(Module):
     """
 
     def __init__(self, *, reduction: str = "mean") -> None:
-        F.check_reduction(reduction)
+        check_reduction(reduction)
         self.reduction = reduction
 
 

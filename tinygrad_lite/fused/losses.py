@@ -1,32 +1,14 @@
-"""Ops that do several steps at once, for speed: a layer, and the losses.
-
-It imports the engine, the ops, the kernels and NumPy.
-"""
+"""Losses as one op each; it imports the engine, the ops, the kernels and NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import kernels
-from .engine import op
-from .ops import expand_dims, reshape, sigmoid, softmax, sum
+from .. import kernels
+from ..engine import op
+from ..ops import expand_dims, sigmoid, softmax, sum
 
-__all__ = ["cross_entropy", "linear", "logits_cross_entropy", "squared_difference"]
-
-
-def _rows(a):
-    """a as a matrix: all axes but the last become one."""
-    return a if len(a.shape) == 2 else reshape(a, (-1, a.shape[-1]))
-
-
-@op(lambda g, _y, _a, w, _b: g @ w,
-    lambda g, _y, a, _w, _b: _rows(g).T @ _rows(a),
-    lambda g, *_: g)
-def linear(a, w, b):
-    """y = a w' + b; a is (..., in), w (out, in), b (out,), y (..., out)."""
-    y = np.matmul(a, w.T)
-    y += b
-    return y
+__all__ = ["cross_entropy", "logits_cross_entropy", "squared_difference"]
 
 
 @op(lambda g, _y, a, target, reduction:

@@ -1,129 +1,16 @@
-"""Layers and losses as functions, with PyTorch's names and arguments.
-
-It imports the engine, the ops and the fused ops. Where a Tensor goes in, a NumPy array does
-as well; given arrays only, a function returns arrays and records nothing.
-"""
+"""Losses as functions; it imports the engine, the ops and the fused ops."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from .. import fused, ops
-from ..engine import Node
-from ..value import Value
+from ... import fused, ops
+from ...engine import Node
+from ...value import Value
 
-__all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "flatten", "linear", "log_softmax",
-    "mse_loss", "relu", "sigmoid", "softmax", "tanh",
-]
-
-# ---- layers ----------------------------------------------------------------------------
-
-
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
-    """y = x W' + b.
-
-    Args:
-        input: x, of shape (..., in); numbers that are no Tensor take the dtype of W.
-        weight: W, of shape (out, in).
-        bias: b, of shape (out,), or None.
-
-    Returns:
-        y, of shape (..., out).
-
-    Raises:
-        RuntimeError: if the shapes do not fit together.
-    """
-    if not isinstance(input, Node):
-        input = np.asarray(input, weight.dtype)
-    try:
-        if bias is None:
-            return ops.matmul(input, weight.T)
-        return fused.linear(input, weight, bias)
-    except ValueError:
-        raise RuntimeError(_why_not_linear(input, weight, bias)) from None
-
-
-def _why_not_linear(input: Any, weight: Any, bias: Any) -> str:
-    x, w = input.shape, weight.shape
-    if x and len(w) == 2 and x[-1] == w[1]:
-        return f"linear expects a bias of shape ({w[0]},); got {bias.shape}"
-    return (f"linear expects an input of shape (..., {w[-1]}) for a weight of shape {w}; got "
-            f"{x}. Reshape the input, or give the layer in_features={x[-1] if x else 1}")
-
-
-def relu(input: Any) -> Any:
-    """y = x where x > 0, else 0; the gradient at 0 is 0."""
-    return ops.relu(input)
-
-
-def sigmoid(input: Any) -> Any:
-    """y = 1 / (1 + e ** -x), without overflow at any x."""
-    return ops.sigmoid(input)
-
-
-def tanh(input: Any) -> Any:
-    """y = tanh x."""
-    return ops.tanh(input)
-
-
-def softmax(input: Any, dim: int = -1) -> Any:
-    """y = e ** x / (the sum of e ** x along an axis), without overflow.
-
-    Args:
-        dim: the axis along which the y add up to 1; the last if left out.
-    """
-    return ops.softmax(input, axis=dim)
-
-
-def log_softmax(input: Any, dim: int = -1) -> Any:
-    """y = ln(softmax(x)), without overflow.
-
-    Args:
-        dim: the axis along which the e ** y add up to 1; the last if left out.
-    """
-    return ops.log_softmax(input, axis=dim)
-
-
-def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """y = the same elements, several neighbouring axes made one.
-
-    Args:
-        start_dim: the first axis to merge; a negative number counts from the end.
-        end_dim: the last one.
-
-    Returns:
-        An array of ndim - (end - start) axes; one of no axes becomes one element.
-
-    Raises:
-        IndexError: if the input has no such axis.
-        RuntimeError: if `start_dim` comes behind `end_dim`.
-    """
-    if not isinstance(input, Node):
-        input = np.asarray(input)
-    shape = input.shape
-    start = _axis(start_dim, len(shape))
-    end = _axis(end_dim, len(shape))
-    if start > end:
-        raise RuntimeError(f"flatten expects start_dim not behind end_dim; got {start_dim} "
-                           f"and {end_dim} for an input of shape {shape}")
-    merged = math.prod(shape[start:end + 1])
-    return ops.reshape(input, shape=(*shape[:start], merged, *shape[end + 1:]))
-
-
-def _axis(dim: int, ndim: int) -> int:
-    """The axis counted from the front; no axes count as one."""
-    ndim = max(ndim, 1)
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, "
-                         f"{ndim - 1}], but got {dim})")
-    return dim % ndim
-
-
-# ---- losses ----------------------------------------------------------------------------
+__all__ = ["binary_cross_entropy_with_logits", "check_reduction", "cross_entropy", "mse_loss"]
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:

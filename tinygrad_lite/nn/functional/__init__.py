@@ -1,0 +1,14 @@
+"""Layers and losses as functions, with PyTorch's names and arguments.
+
+Where a Tensor goes in, a NumPy array does as well; given arrays only, a function returns
+arrays and records nothing. A file for each family.
+"""
+
+from .activations import log_softmax, relu, sigmoid, softmax, tanh
+from .dense import flatten, linear
+from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+
+__all__ = [
+    "binary_cross_entropy_with_logits", "cross_entropy", "flatten", "linear", "log_softmax",
+    "mse_loss", "relu", "sigmoid", "softmax", "tanh",
+]
