@@ -43,6 +43,6 @@ ffibuilder.set_source(
     sources=[path.as_posix() for path in sorted(CSRC.glob("*.c"))],
     depends=[path.as_posix() for path in sorted(CSRC.glob("*.h"))],
     include_dirs=[CSRC.as_posix()],
-    libraries=[] if on_windows else ["m"],
+    libraries=[] if on_windows else ["m", "pthread"],
     extra_compile_args=MSVC_FLAGS if on_windows else GCC_AND_CLANG_FLAGS,
 )

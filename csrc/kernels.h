@@ -1,20 +1,10 @@
 /* kernels.h: every function of the compiled module, with the formula that it computes.
  *
  * Two readers: the C compiler, and cffi (build_kernels.py), which skips the lines that begin
- * with a hash. So: plain prototypes, no macros.
+ * with a hash. So: plain declarations, no macros.
  *
- * One call updates a whole group of tensors. Each array argument is a table of pointers, one
- * for each tensor: tensor k has n[k] elements at w[k], g[k], ... What is written comes first,
- * then what is only read, then sizes, then scalars. Nothing is allocated, nothing is kept
- * between two calls. The arrays that are written must not overlap any other array.
- *
- * Scalars are doubles. What follows from scalars alone, like 1 - beta1 or lr / c1, is computed
- * once, in double, and then rounded to the type of the arrays.
- *
- * Letters, here, in optimizer_loops.h and in the Python bodies:
- *   w  weights, updated        g  gradient, only read        d  direction of descent:
- *        d = -g if maximize else g
- *        d = d + weight_decay * w, if weight_decay is not 0
+ * Nothing is allocated in a call, and nothing is kept between two calls but the choice of
+ * instruction set and of threads. Arrays that are written must not overlap any other array.
  */
 #ifndef TINYGRAD_LITE_KERNELS_H
 #define TINYGRAD_LITE_KERNELS_H
@@ -22,72 +12,153 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Number of this interface. It changes with any prototype or meaning below, and is compared
+/* Number of this interface. It changes with any declaration or meaning below, and is compared
  * with native.ABI on import, so that an outdated compiled module is never called. */
 int tgl_abi(void);
 
-/* Gradient descent.
- *   w = w - lr * d
- */
-void tgl_sgd_f32(
-    float *const *w, const float *const *g, const size_t *n, size_t tensors,
-    double lr, double weight_decay, int maximize);
-void tgl_sgd_f64(
-    double *const *w, const double *const *g, const size_t *n, size_t tensors,
-    double lr, double weight_decay, int maximize);
+/* ---- instruction sets and threads ------------------------------------------------------ */
 
-/* Gradient descent with momentum, as PyTorch has it; b is the momentum buffer. The caller
- * passes dampening = 0 on a tensor's first step, when b is still 0.
- *   b = momentum * b + (1 - dampening) * d
- *   w = w - lr * (d + momentum * b if nesterov else b)
+/* Every loop is compiled for each of these; the widest that the processor has is taken. The
+ * results are the same to the last bit, for each element is computed by itself. */
+enum { TGL_BASELINE, TGL_AVX2, TGL_AVX512 };
+
+int tgl_simd_runs(int simd);       /* whether this build and this processor can run it */
+void tgl_set_simd(int simd);       /* one of those that run */
+int tgl_get_simd(void);
+
+/* How many threads share a large call, the caller's own among them; 1 at first. The others
+ * are started when they are first needed, and again after a fork. While one call has them,
+ * a call from another thread does its work alone. */
+void tgl_set_threads(int threads);
+int tgl_get_threads(void);
+
+/* ---- the update of a group of tensors --------------------------------------------------
+ *
+ * A group is tensors of one type (float or double). arrays[a][k] is the first element of
+ * array a of tensor k, a in the order of the kernel's letters; arrays[a] is NULL for an
+ * optional one, in brackets below, that is left out. Tensor k has sizes[k] elements.
  */
-void tgl_sgd_momentum_f32(
-    float *const *w, float *const *b, const float *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double dampening, int nesterov,
-    double weight_decay, int maximize);
-void tgl_sgd_momentum_f64(
-    double *const *w, double *const *b, const double *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double dampening, int nesterov,
-    double weight_decay, int maximize);
+typedef struct {
+    void *const *const *arrays;
+    const size_t *sizes;
+    size_t tensors;
+    size_t elements;            /* the sum of the sizes */
+} tgl_group;
+
+/* Update the group by one step of a kernel; `scalars` points to the struct of its name. */
+void tgl_update(int kernel, int is_double, const tgl_group *group, const void *scalars);
+
+enum {
+    TGL_SGD, TGL_MOMENTUM, TGL_ADAGRAD, TGL_ADADELTA, TGL_RMSPROP, TGL_ADAM,
+    TGL_FILL, TGL_SCALE, TGL_CLIP, TGL_AVERAGE, TGL_ADD_SCALED, TGL_TRIAD,
+    TGL_KERNELS
+};
+
+/* Scalars are doubles. What follows from scalars alone, like 1 - beta1 or lr / c1, is computed
+ * once, in double, and then rounded to the type of the arrays.
+ *
+ * Letters, here, in optimizer_loops.h and in the Python bodies:
+ *   w  weights, updated        g  gradient, only read        d  direction of descent:
+ *        d = -g if maximize else g
+ *        d = d + weight_decay * w, if weight_decay is not 0
+ */
+
+/* Gradient descent, with momentum if there is a b, as PyTorch has it. The caller passes
+ * dampening = 0 on a tensor's first step, when b is still 0.      Arrays: w, g, [b].
+ *   b = momentum * b + (1 - dampening) * d
+ *   w = w - lr * (d + momentum * b if nesterov else b)            without b: w - lr * d
+ */
+typedef struct {
+    double lr, momentum, dampening;
+    int nesterov;
+    double weight_decay;
+    int maximize;
+} tgl_sgd;
 
 /* Momentum, as textbooks have it; v is the velocity, which contains the learning rate.
+ * Arrays: w, g, v.
  *   v = momentum * v - lr * d
- *   w = w + v
+ *   w = w + (momentum * v - lr * d if nesterov else v)
  */
-void tgl_momentum_f32(
-    float *const *w, float *const *v, const float *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double weight_decay, int maximize);
-void tgl_momentum_f64(
-    double *const *w, double *const *v, const double *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double weight_decay, int maximize);
+typedef struct {
+    double lr, momentum;
+    int nesterov;
+    double weight_decay;
+    int maximize;
+} tgl_momentum;
 
-/* AdaGrad (Duchi, Hazan and Singer 2011); s is the sum of squared gradients.
+/* Adagrad (Duchi, Hazan and Singer 2011); s is the sum of squared gradients.
+ * Arrays: w, g, s.
  *   s = s + d * d
- *   w = w - lr * d / (sqrt(s) + eps)
+ *   w = w - lr * d / (sqrt(s + inside) + outside)     one of the two is eps, the other 0
  */
-void tgl_adagrad_f32(
-    float *const *w, float *const *s, const float *const *g, const size_t *n, size_t tensors,
-    double lr, double eps, double weight_decay, int maximize);
-void tgl_adagrad_f64(
-    double *const *w, double *const *s, const double *const *g, const size_t *n, size_t tensors,
-    double lr, double eps, double weight_decay, int maximize);
+typedef struct {
+    double lr, inside, outside, weight_decay;
+    int maximize;
+} tgl_adagrad;
 
-/* Adam (Kingma and Ba 2015, algorithm 1); m and v are the running means of d and of d * d.
- * The caller passes the bias corrections c1 = 1 - beta1^t and c2 = 1 - beta2^t of step t.
+/* Adadelta (Zeiler 2012); s and u are the running means of d * d and of squared steps.
+ * Arrays: w, g, s, u.
+ *   s = rho * s + (1 - rho) * d * d
+ *   d = sqrt((u + eps) / (s + eps)) * d
+ *   u = rho * u + (1 - rho) * d * d
+ *   w = w - lr * d
+ */
+typedef struct {
+    double lr, rho, eps, weight_decay;
+    int maximize;
+} tgl_adadelta;
+
+/* RMSprop (Hinton 2012), centered (Graves 2013) if there is an a, with momentum if there is
+ * a b; s and a are the running means of d * d and of d.           Arrays: w, g, s, [a], [b].
+ *   s = alpha * s + (1 - alpha) * d * d
+ *   a = alpha * a + (1 - alpha) * d                               without a: a = 0
+ *   d = d / (sqrt(s - a * a + inside) + outside)      one of the two is eps, the other 0
+ *   b = momentum * b + d                                          without b: b = d
+ *   w = w - lr * b
+ */
+typedef struct {
+    double lr, alpha, inside, outside, momentum, weight_decay;
+    int maximize;
+} tgl_rmsprop;
+
+/* Adam (Kingma and Ba 2015, algorithm 1), AMSGrad (Reddi et al. 2018) if there is an x, and
+ * AdamW (Loshchilov and Hutter 2019) if shrink is not 1; m and v are the running means of d
+ * and of d * d, x is the largest v so far. The caller passes the bias corrections
+ * c1 = 1 - beta1^t and c2 = 1 - beta2^t of step t.                Arrays: w, g, m, v, [x].
  *   m = beta1 * m + (1 - beta1) * d
  *   v = beta2 * v + (1 - beta2) * d * d
- *   w = w - (lr / c1) * m / (sqrt(v) / sqrt(c2) + eps)
+ *   x = max(x, v)                                                 without x: x = v
+ *   w = shrink * w - (lr / c1) * m / (sqrt(x) * (1 / sqrt(c2)) + eps)
  */
-void tgl_adam_f32(
-    float *const *w, float *const *m, float *const *v, const float *const *g,
-    const size_t *n, size_t tensors,
-    double lr, double beta1, double beta2, double eps,
-    double weight_decay, int maximize, double c1, double c2);
-void tgl_adam_f64(
-    double *const *w, double *const *m, double *const *v, const double *const *g,
-    const size_t *n, size_t tensors,
-    double lr, double beta1, double beta2, double eps,
-    double weight_decay, int maximize, double c1, double c2);
+typedef struct {
+    double lr, beta1, beta2, eps, weight_decay, shrink;
+    int maximize;
+    double c1, c2;
+} tgl_adam;
+
+/* Plain passes. Arrays: a; a; a; a, b; a, b; a, b, c.
+ *   fill        a = value                    clear gradients
+ *   scale       a = value * a                clip gradients by their norm
+ *   clip        a = low, or high, where it is beyond
+ *   average     a = decay * a + (1 - decay) * b    exponential moving average of weights
+ *   add_scaled  a = a + value * b            these two measure the speed of the memory
+ *   triad       a = b + value * c
+ */
+typedef struct { double value; } tgl_fill;
+typedef struct { double value; } tgl_scale;
+typedef struct { double low, high; } tgl_clip;
+typedef struct { double decay; } tgl_average;
+typedef struct { double value; } tgl_add_scaled;
+typedef struct { double value; } tgl_triad;
+
+/* The sum of the squares of all elements of array 0, in double; `sums` has room for a number
+ * per block of TGL_BLOCK elements of each tensor. Each block is summed in TGL_LANES lanes,
+ * then lane after lane, and block after block: the same bits for any number of threads. */
+enum { TGL_BLOCK = 4096, TGL_LANES = 16 };
+double tgl_square_sum(int is_double, const tgl_group *group, double *sums);
+
+/* ---- losses ----------------------------------------------------------------------------- */
 
 /* Cross-entropy of logits a (n, c) with class ids target (n,), and its gradient.
  *   losses = ln(sum over j of e^a[i][j]) - a[i][target[i]]        (n,)

@@ -1,7 +1,6 @@
 /* loss_loops.h: cross-entropy of logits, loss and gradient in one pass.
  *
- * losses.c includes this file once for each type (hence no include guard) and defines what
- * depends on the type. `restrict` holds because Python allocates the outputs afresh.
+ * loops.h includes this file for each type, and defines what depends on the type. `restrict` holds because Python allocates the outputs afresh.
  */
 
 /* e^x for x <= 0, and NaN for NaN: x = k ln 2 + r with |r| <= ln(2) / 2, e^x = 2^k e^r, and
@@ -25,7 +24,7 @@ static inline real NAME(exp_below_zero)(real x)
 
 /* d is (n, c), losses and target (n,), a (n, c). First d = a - max of its row, then
  * d = e^d, then d = softmax(a) - onehot(target). */
-WIDE static void NAME(cross_entropy)(
+static void NAME(cross_entropy)(
     real *restrict losses, real *restrict d,
     const real *restrict a, const int64_t *restrict target, size_t n, size_t c)
 {
@@ -45,19 +44,9 @@ WIDE static void NAME(cross_entropy)(
         real total = 0;
         for (size_t j = 0; j < c; j++)
             total += row[j];
-        losses[i] += LOGARITHM(total);
+        losses[i] += logarithm(total);
         for (size_t j = 0; j < c; j++)
             row[j] /= total;
         row[target[i]] -= 1;
     }
-}
-
-size_t NAME(tgl_cross_entropy)(
-    real *losses, real *d, const real *a, const int64_t *target, size_t n, size_t c)
-{
-    for (size_t i = 0; i < n; i++)
-        if (target[i] < 0 || (uint64_t)target[i] >= c)
-            return i;
-    NAME(cross_entropy)(losses, d, a, target, n, c);
-    return n;
 }

@@ -1,10 +1,12 @@
-/* optimizer_loops.h: the update of one tensor, and of a group of tensors, by each optimizer.
+/* optimizer_loops.h: the update of some elements of one tensor, by each optimizer.
  *
- * optimizers.c includes this file once for each type (hence no include guard) and defines
- * `real`, `square_root`, `NAME` and `WIDE` for it. A loop computes one element at a time, in
- * the order of the formula in kernels.h and of numpy_arrays.py: C and NumPy agree to the last
- * bit. `restrict` holds because Python refuses arrays that overlap: it lets the compiler
- * vectorize.
+ * loops.h includes this file for each type, and defines `real`, `square_root` and `NAME`. A
+ * loop computes one element at a time, in the order of the formula in kernels.h and of
+ * numpy_arrays: C and NumPy agree to the last bit. x holds a pointer for each array letter
+ * of the kernel. `restrict` holds because Python refuses arrays that overlap.
+ *
+ * An array that is optional is NULL where it is left out. The loop stands once, in an inline
+ * function that is called with the array and without: each call becomes a loop of its own.
  */
 
 /* d, the direction that the loss grows in (or falls in, to maximize), with L2 weight decay.
@@ -15,123 +17,156 @@ static inline real NAME(direction)(real w, real g, double weight_decay, int maxi
     return weight_decay != 0 ? d + (real)weight_decay * w : d;
 }
 
-WIDE static void NAME(sgd)(
-    real *restrict w, const real *restrict g, size_t n,
-    double lr, double weight_decay, int maximize)
+static INLINE void NAME(sgd_loop)(
+    real *restrict w, const real *restrict g, real *restrict b, size_t n, const tgl_sgd *s)
 {
-    const real rate = (real)lr;
+    const real rate = (real)s->lr;
+    const real keep = (real)s->momentum;
+    const real take = (real)(1 - s->dampening);
     for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], weight_decay, maximize);
+        const real d = NAME(direction)(w[i], g[i], s->weight_decay, s->maximize);
+        real step = d;
+        if (b) {
+            b[i] = keep * b[i] + take * d;
+            step = s->nesterov ? d + keep * b[i] : b[i];
+        }
+        w[i] = w[i] - rate * step;
+    }
+}
+
+static void NAME(sgd)(void *const *x, size_t n, const void *scalars)
+{
+    if (x[2])
+        NAME(sgd_loop)(x[0], x[1], x[2], n, scalars);
+    else
+        NAME(sgd_loop)(x[0], x[1], NULL, n, scalars);
+}
+
+static void NAME(momentum)(void *const *x, size_t n, const void *scalars)
+{
+    real *restrict w = x[0];
+    const real *restrict g = x[1];
+    real *restrict v = x[2];
+    const tgl_momentum *s = scalars;
+    const real rate = (real)s->lr;
+    const real keep = (real)s->momentum;
+    for (size_t i = 0; i < n; i++) {
+        const real d = NAME(direction)(w[i], g[i], s->weight_decay, s->maximize);
+        v[i] = keep * v[i] - rate * d;
+        w[i] = w[i] + (s->nesterov ? keep * v[i] - rate * d : v[i]);
+    }
+}
+
+static void NAME(adagrad)(void *const *x, size_t n, const void *scalars)
+{
+    real *restrict w = x[0];
+    const real *restrict g = x[1];
+    real *restrict s = x[2];
+    const tgl_adagrad *p = scalars;
+    const real rate = (real)p->lr;
+    const real inside = (real)p->inside;
+    const real outside = (real)p->outside;
+    for (size_t i = 0; i < n; i++) {
+        const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
+        s[i] = s[i] + d * d;
+        w[i] = w[i] - rate * d / (square_root(s[i] + inside) + outside);
+    }
+}
+
+static void NAME(adadelta)(void *const *x, size_t n, const void *scalars)
+{
+    real *restrict w = x[0];
+    const real *restrict g = x[1];
+    real *restrict s = x[2];
+    real *restrict u = x[3];
+    const tgl_adadelta *p = scalars;
+    const real rate = (real)p->lr;
+    const real keep = (real)p->rho;
+    const real take = (real)(1 - p->rho);
+    const real eps = (real)p->eps;
+    for (size_t i = 0; i < n; i++) {
+        real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
+        s[i] = keep * s[i] + take * d * d;
+        d = square_root((u[i] + eps) / (s[i] + eps)) * d;
+        u[i] = keep * u[i] + take * d * d;
         w[i] = w[i] - rate * d;
     }
 }
 
-WIDE static void NAME(sgd_momentum)(
-    real *restrict w, real *restrict b, const real *restrict g, size_t n,
-    double lr, double momentum, double dampening, int nesterov,
-    double weight_decay, int maximize)
+static INLINE void NAME(rmsprop_loop)(
+    real *restrict w, const real *restrict g, real *restrict s, real *restrict a,
+    real *restrict b, size_t n, const tgl_rmsprop *p)
 {
-    const real rate = (real)lr;
-    const real keep = (real)momentum;
-    const real take = (real)(1 - dampening);
+    const real rate = (real)p->lr;
+    const real keep = (real)p->alpha;
+    const real take = (real)(1 - p->alpha);
+    const real inside = (real)p->inside;
+    const real outside = (real)p->outside;
+    const real momentum = (real)p->momentum;
     for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], weight_decay, maximize);
-        b[i] = keep * b[i] + take * d;
-        w[i] = w[i] - rate * (nesterov ? d + keep * b[i] : b[i]);
+        real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
+        s[i] = keep * s[i] + take * d * d;
+        real spread = s[i];
+        if (a) {
+            a[i] = keep * a[i] + take * d;
+            spread = s[i] - a[i] * a[i];
+        }
+        d = d / (square_root(spread + inside) + outside);
+        if (b) {
+            b[i] = momentum * b[i] + d;
+            d = b[i];
+        }
+        w[i] = w[i] - rate * d;
     }
 }
 
-WIDE static void NAME(momentum)(
-    real *restrict w, real *restrict v, const real *restrict g, size_t n,
-    double lr, double momentum, double weight_decay, int maximize)
+static void NAME(rmsprop)(void *const *x, size_t n, const void *scalars)
 {
-    const real rate = (real)lr;
-    const real keep = (real)momentum;
-    for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], weight_decay, maximize);
-        v[i] = keep * v[i] - rate * d;
-        w[i] = w[i] + v[i];
-    }
+    if (x[3] && x[4])
+        NAME(rmsprop_loop)(x[0], x[1], x[2], x[3], x[4], n, scalars);
+    else if (x[3])
+        NAME(rmsprop_loop)(x[0], x[1], x[2], x[3], NULL, n, scalars);
+    else if (x[4])
+        NAME(rmsprop_loop)(x[0], x[1], x[2], NULL, x[4], n, scalars);
+    else
+        NAME(rmsprop_loop)(x[0], x[1], x[2], NULL, NULL, n, scalars);
 }
 
-WIDE static void NAME(adagrad)(
-    real *restrict w, real *restrict s, const real *restrict g, size_t n,
-    double lr, double eps, double weight_decay, int maximize)
+/* The larger of two; NaN if one of them is. */
+static inline real NAME(larger)(real a, real b)
 {
-    const real rate = (real)lr;
-    const real tiny = (real)eps;
-    for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], weight_decay, maximize);
-        s[i] = s[i] + d * d;
-        w[i] = w[i] - rate * d / (square_root(s[i]) + tiny);
-    }
+    return (a >= b) | (a != a) ? a : b;
 }
 
-WIDE static void NAME(adam)(
-    real *restrict w, real *restrict m, real *restrict v, const real *restrict g, size_t n,
-    double lr, double beta1, double beta2, double eps,
-    double weight_decay, int maximize, double c1, double c2)
+static INLINE void NAME(adam_loop)(
+    real *restrict w, const real *restrict g, real *restrict m, real *restrict v,
+    real *restrict x, size_t n, const tgl_adam *p)
 {
-    const real keep1 = (real)beta1;
-    const real keep2 = (real)beta2;
-    const real take1 = (real)(1 - beta1);
-    const real take2 = (real)(1 - beta2);
-    const real rate = (real)(lr / c1);
-    const real root = (real)sqrt(c2);
-    const real tiny = (real)eps;
+    const real keep1 = (real)p->beta1;
+    const real keep2 = (real)p->beta2;
+    const real take1 = (real)(1 - p->beta1);
+    const real take2 = (real)(1 - p->beta2);
+    const real shrink = (real)p->shrink;
+    const real rate = (real)(p->lr / p->c1);
+    const real scale = (real)(1 / sqrt(p->c2));
+    const real eps = (real)p->eps;
     for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], weight_decay, maximize);
+        const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
         m[i] = keep1 * m[i] + take1 * d;
         v[i] = keep2 * v[i] + take2 * d * d;
-        w[i] = w[i] - rate * m[i] / (square_root(v[i]) / root + tiny);
+        real top = v[i];
+        if (x) {
+            top = NAME(larger)(x[i], v[i]);
+            x[i] = top;
+        }
+        w[i] = shrink * w[i] - rate * m[i] / (square_root(top) * scale + eps);
     }
 }
 
-/* The exported functions: the loops above, over the tensors of a group. */
-
-void NAME(tgl_sgd)(
-    real *const *w, const real *const *g, const size_t *n, size_t tensors,
-    double lr, double weight_decay, int maximize)
+static void NAME(adam)(void *const *x, size_t n, const void *scalars)
 {
-    for (size_t k = 0; k < tensors; k++)
-        NAME(sgd)(w[k], g[k], n[k], lr, weight_decay, maximize);
-}
-
-void NAME(tgl_sgd_momentum)(
-    real *const *w, real *const *b, const real *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double dampening, int nesterov,
-    double weight_decay, int maximize)
-{
-    for (size_t k = 0; k < tensors; k++)
-        NAME(sgd_momentum)(
-            w[k], b[k], g[k], n[k],
-            lr, momentum, dampening, nesterov, weight_decay, maximize);
-}
-
-void NAME(tgl_momentum)(
-    real *const *w, real *const *v, const real *const *g, const size_t *n, size_t tensors,
-    double lr, double momentum, double weight_decay, int maximize)
-{
-    for (size_t k = 0; k < tensors; k++)
-        NAME(momentum)(w[k], v[k], g[k], n[k], lr, momentum, weight_decay, maximize);
-}
-
-void NAME(tgl_adagrad)(
-    real *const *w, real *const *s, const real *const *g, const size_t *n, size_t tensors,
-    double lr, double eps, double weight_decay, int maximize)
-{
-    for (size_t k = 0; k < tensors; k++)
-        NAME(adagrad)(w[k], s[k], g[k], n[k], lr, eps, weight_decay, maximize);
-}
-
-void NAME(tgl_adam)(
-    real *const *w, real *const *m, real *const *v, const real *const *g,
-    const size_t *n, size_t tensors,
-    double lr, double beta1, double beta2, double eps,
-    double weight_decay, int maximize, double c1, double c2)
-{
-    for (size_t k = 0; k < tensors; k++)
-        NAME(adam)(
-            w[k], m[k], v[k], g[k], n[k],
-            lr, beta1, beta2, eps, weight_decay, maximize, c1, c2);
+    if (x[4])
+        NAME(adam_loop)(x[0], x[1], x[2], x[3], x[4], n, scalars);
+    else
+        NAME(adam_loop)(x[0], x[1], x[2], x[3], NULL, n, scalars);
 }

@@ -26,8 +26,10 @@ MAY_IMPORT = {
     "tensor": {"engine", "functions", "ops"},
     "creation": {"rng", "tensor"},
     "gradcheck": {"engine", "tensor"},
-    "optim": {"optim", "kernels", "engine", "value", "tensor"},
-    "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation"},
+    "passes": {"engine", "kernels", "value"},
+    "optim": {"optim", "kernels", "engine", "passes", "value", "tensor"},
+    "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation",
+           "passes"},
     "data": {"data", "rng", "tensor"},
 }
 

@@ -5,9 +5,12 @@ norms. Where C was not built on purpose (TINYGRAD_LITE_NO_C=1) the rows of C are
 any other installation a missing C fails.
 """
 
+import importlib
 import inspect
+import math
 import os
 import re
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -15,55 +18,106 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import kernels
-from tinygrad_lite.kernels import numpy_arrays, python_loops
-from tinygrad_lite.kernels.table import KERNELS
+from tinygrad_lite.kernels.table import KERNELS, OPTIMIZERS, PASSES
 
 WITHOUT_C = os.environ.get("TINYGRAD_LITE_NO_C", "0") not in ("", "0")
 needs_c = pytest.mark.skipif(WITHOUT_C, reason="built without C on purpose")
 
 BODIES = ["numpy", "python"] if WITHOUT_C else ["c", "numpy", "python"]
+SIMD = [] if WITHOUT_C else kernels.body("c").simd_choices()
 DTYPES = [np.float32, np.float64]
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 1000]
-STEPS = 5
+STEPS = 100
+BLOCK = 4096    # elements of a block whose squares are summed by themselves
+GRAIN = 16384   # elements that one thread takes at a time: see csrc/dispatch.c
 
-# Settings of each kernel; every one is crossed with weight_decay and maximize.
+# Settings of each kernel, with the optional arrays that they need; every setting of an
+# optimizer is crossed with weight_decay and maximize.
 SETTINGS = {
-    "sgd": [{"lr": 0.1}],
-    "sgd_momentum": [
-        {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": False},
-        {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "nesterov": False},
-        {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": True},
+    "sgd": [
+        ("", {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "nesterov": False}),
+        ("b", {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": False}),
+        ("b", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "nesterov": False}),
+        ("b", {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": True}),
     ],
-    "momentum": [{"lr": 0.1, "momentum": 0.9}],
-    "adagrad": [{"lr": 0.1, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-3}],
+    "momentum": [
+        ("", {"lr": 0.1, "momentum": 0.9, "nesterov": False}),
+        ("", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    ],
+    "adagrad": [
+        ("", {"lr": 0.1, "inside": 0.0, "outside": 1e-10}),
+        ("", {"lr": 0.1, "inside": 1e-3, "outside": 0.0}),
+        ("", {"lr": 0.1, "inside": 0.0, "outside": 1e-3}),
+    ],
+    "adadelta": [
+        ("", {"lr": 1.0, "rho": 0.9, "eps": 1e-6}),
+        ("", {"lr": 0.5, "rho": 0.5, "eps": 1e-3}),
+    ],
+    "rmsprop": [
+        ("", {"lr": 0.01, "alpha": 0.99, "inside": 0.0, "outside": 1e-8, "momentum": 0.0}),
+        ("", {"lr": 0.01, "alpha": 0.9, "inside": 1e-3, "outside": 0.0, "momentum": 0.0}),
+        ("a", {"lr": 0.01, "alpha": 0.9, "inside": 0.0, "outside": 1e-3, "momentum": 0.0}),
+        ("b", {"lr": 0.01, "alpha": 0.9, "inside": 0.0, "outside": 1e-3, "momentum": 0.5}),
+        ("ab", {"lr": 0.01, "alpha": 0.9, "inside": 0.0, "outside": 1e-3, "momentum": 0.5}),
+    ],
     "adam": [
-        {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-        {"lr": 1e-2, "beta1": 0.0, "beta2": 0.9, "eps": 1e-3},
+        ("", {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "shrink": 1.0}),
+        ("x", {"lr": 1e-2, "beta1": 0.9, "beta2": 0.9, "eps": 1e-8, "shrink": 1.0}),
+        ("", {"lr": 1e-2, "beta1": 0.5, "beta2": 0.9, "eps": 1e-3, "shrink": 0.99}),
+        ("", {"lr": 1e-2, "beta1": 0.0, "beta2": 0.9, "eps": 1e-3, "shrink": 1.0}),
     ],
+    "fill": [("", {"value": 0.1})],
+    "scale": [("", {"value": 1.1})],
+    "clip": [("", {"low": -0.5, "high": 0.25})],
+    "average": [("", {"decay": 0.9})],
+    "add_scaled": [("", {"value": 0.1})],
+    "triad": [("", {"value": 0.1})],
 }
 CASES = [
-    (kernel, {**setting, "weight_decay": weight_decay, "maximize": maximize})
-    for kernel, settings in SETTINGS.items()
-    for setting, weight_decay, maximize in product(settings, [0.0, 0.01], [False, True])
+    (kernel, {"optional": optional, **setting, "weight_decay": decay, "maximize": maximize})
+    for kernel in OPTIMIZERS
+    for (optional, setting), decay, maximize in product(
+        SETTINGS[kernel], [0.0, 0.01], [False, True])
+]
+CASES += [
+    (kernel, {"optional": optional, **setting})
+    for kernel in PASSES for optional, setting in SETTINGS[kernel]
 ]
 
 
 def label(value):
     """A short name of a case in the list of tests."""
     if isinstance(value, dict):
-        return "-".join(f"{name}={number:g}" for name, number in value.items())
+        return "-".join(f"{name}={number}" for name, number in value.items())
     return getattr(value, "__name__", str(value))
 
 
 every_case = pytest.mark.parametrize(("kernel", "options"), CASES, ids=label)
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
+every_optimizer = pytest.mark.parametrize("kernel", OPTIMIZERS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=label)
 every_body = pytest.mark.parametrize("body", BODIES)
+every_simd = pytest.mark.parametrize("simd", SIMD)
+
+
+@pytest.fixture
+def simd_and_threads():
+    """Set both in a test; afterwards they are what they were."""
+    native = kernels.body("c")
+    before = native.simd(), native.get_num_threads()
+
+    def choose(simd, threads):
+        native.set_simd(simd)
+        native.set_num_threads(threads)
+
+    yield choose
+    choose(*before)
 
 
 def options_of(kernel):
     """One setting of the kernel in which every term of its formula counts."""
-    return {**SETTINGS[kernel][-1], "weight_decay": 0.01, "maximize": False}
+    optional, setting = SETTINGS[kernel][-1]
+    return {"optional": optional, **setting, "weight_decay": 0.01, "maximize": False}
 
 
 def scalars_of(kernel, options, step):
@@ -81,13 +135,20 @@ def random_array(random, shape, dtype):
     return random.standard_normal(shape).astype(dtype)
 
 
-def columns_of(kernel, shapes, dtype, seed=0):
-    """Random w and g, and state that is 0, for tensors of these shapes."""
+def columns_of(kernel, shapes, dtype, seed=0, optional=None):
+    """Random arrays, and state that is 0, for tensors of these shapes."""
     random = np.random.default_rng(seed)
-    w = [random_array(random, shape, dtype) for shape in shapes]
-    g = [random_array(random, shape, dtype) for shape in shapes]
-    state = [[np.zeros(shape, dtype) for shape in shapes] for _ in KERNELS[kernel].arrays[2:]]
-    return [w, g, *state]
+    row = KERNELS[kernel]
+    optional = options_of(kernel)["optional"] if optional is None else optional
+    columns = []
+    for i, letter in enumerate(row.arrays):
+        if letter in row.optional and letter not in optional:
+            columns.append([])
+        elif i >= 2 and kernel in OPTIMIZERS:
+            columns.append([np.zeros(shape, dtype) for shape in shapes])
+        else:
+            columns.append([random_array(random, shape, dtype) for shape in shapes])
+    return columns
 
 
 def copies(columns):
@@ -95,15 +156,24 @@ def copies(columns):
 
 
 def train(body, kernel, columns, options, steps=STEPS):
-    """Several steps with a new gradient each; the columns afterwards."""
+    """Several steps, with new arrays to read at each; the columns afterwards."""
     columns = copies(columns)
     random = np.random.default_rng(1)
     cache = {}
     for step in range(1, steps + 1):
-        columns[1] = [random_array(random, g.shape, g.dtype) for g in columns[1]]
+        for i, letter in enumerate(KERNELS[kernel].arrays):
+            if letter in KERNELS[kernel].reads:
+                columns[i] = [random_array(random, a.shape, a.dtype) for a in columns[i]]
         scalars = scalars_of(kernel, options, step)
         kernels.body(body).update(kernel, columns, scalars, cache)
     return columns
+
+
+@cache
+def trained_in_numpy(case, dtype):
+    kernel, options = CASES[case]
+    columns = columns_of(kernel, SIZES, dtype, optional=options["optional"])
+    return train("numpy", kernel, columns, options)
 
 
 def assert_same_bits(got, expected):
@@ -117,43 +187,109 @@ def assert_same_bits(got, expected):
 # The bodies agree.
 
 
-@needs_c
-@every_case
+@pytest.mark.parametrize("case", range(len(CASES)), ids=lambda i: f"{CASES[i][0]}-{i}")
 @every_dtype
-def test_c_equals_numpy_to_the_last_bit(kernel, options, dtype):
-    columns = columns_of(kernel, SIZES, dtype)
-    expected = train("numpy", kernel, columns, options)
-    assert_same_bits(train("c", kernel, columns, options), expected)
+@every_simd
+def test_c_equals_numpy_to_the_last_bit(case, dtype, simd, simd_and_threads):
+    kernel, options = CASES[case]
+    simd_and_threads(simd, 1)
+    columns = columns_of(kernel, SIZES, dtype, optional=options["optional"])
+    assert_same_bits(train("c", kernel, columns, options), trained_in_numpy(case, dtype))
+
+
+@every_kernel
+@every_dtype
+@every_simd
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_bits_around_the_boundaries_of_blocks_and_threads(kernel, dtype, simd, threads,
+                                                          simd_and_threads):
+    sizes = [5, GRAIN - 1, GRAIN, GRAIN + 1, 0, 1, 2 * GRAIN + 7, 3]
+    options = options_of(kernel)
+    columns = columns_of(kernel, sizes, dtype)
+    expected = train("numpy", kernel, columns, options, steps=3)
+    simd_and_threads(simd, threads)
+    assert_same_bits(train("c", kernel, columns, options, steps=3), expected)
 
 
 @every_case
 @every_dtype
 def test_python_is_close_to_numpy(kernel, options, dtype):
-    columns = columns_of(kernel, SIZES, dtype)
-    got = train("python", kernel, columns, options)
-    expected = train("numpy", kernel, columns, options)
+    columns = columns_of(kernel, SIZES, dtype, optional=options["optional"])
+    got = train("python", kernel, columns, options, steps=5)
+    expected = train("numpy", kernel, columns, options, steps=5)
     rtol, atol = {4: (1e-5, 1e-6), 8: (1e-12, 1e-14)}[np.dtype(dtype).itemsize]
     for got_column, expected_column in zip(got, expected, strict=True):
         for a, b in zip(got_column, expected_column, strict=True):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
-@every_kernel
+def test_every_kernel_has_settings():
+    assert list(SETTINGS) == list(KERNELS)
+
+
+@every_optimizer
 @every_body
 def test_first_step_by_hand(kernel, body):
     """One step from w = 1, g = 0.5 and state 0, lr = 0.1, decay 0, worked out on paper."""
     by_hand = {
-        "sgd": 1 - 0.1 * 0.5,
-        "sgd_momentum": 1 - 0.1 * (0.5 + 0.9 * 0.5),
-        "momentum": 1 - 0.1 * 0.5,
+        "sgd": 1 - 0.1 * (0.5 + 0.9 * 0.5),
+        "momentum": 1 - 0.1 * 0.5 - 0.9 * 0.1 * 0.5,
         "adagrad": 1 - 0.1 * 0.5 / (0.5 + 1e-3),
+        "adadelta": 1 - 0.1 * 0.5 * math.sqrt(1e-3 / (0.5 * 0.25 + 1e-3)),
+        "rmsprop": 1 - 0.1 * 0.5 / (math.sqrt(0.1 * 0.25 - 0.05 ** 2) + 1e-3),
         "adam": 1 - 0.1 * 0.5 / (0.5 + 1e-3),
     }
-    columns = [[np.array([1.0])], [np.array([0.5])]]
-    columns += [[np.zeros(1)] for _ in KERNELS[kernel].arrays[2:]]
+    columns = columns_of(kernel, [1], np.float64)
+    columns[0][0][:] = 1.0
+    columns[1][0][:] = 0.5
     options = {**options_of(kernel), "lr": 0.1, "weight_decay": 0.0}
     kernels.body(body).update(kernel, columns, scalars_of(kernel, options, 1), {})
     np.testing.assert_allclose(columns[0][0], [by_hand[kernel]], rtol=1e-14)
+
+
+@every_body
+def test_passes_by_hand(body):
+    update = kernels.body(body).update
+    a, b, c = [np.array(numbers) for numbers in ([1.0, -2.0], [3.0, np.nan], [10.0, 20.0])]
+    update("triad", [[a], [b], [c]], {"value": 2.0}, {})
+    np.testing.assert_array_equal(a, [23.0, np.nan])
+    update("clip", [[a]], {"low": -1.0, "high": 5.0}, {})
+    np.testing.assert_array_equal(a, [5.0, np.nan])
+    update("add_scaled", [[c], [a]], {"value": 2.0}, {})
+    np.testing.assert_array_equal(c, [20.0, np.nan])
+    update("average", [[a], [b]], {"decay": 0.5}, {})
+    np.testing.assert_array_equal(a, [4.0, np.nan])
+    update("scale", [[a]], {"value": 0.5}, {})
+    np.testing.assert_array_equal(a, [2.0, np.nan])
+    update("fill", [[a]], {"value": 0.25}, {})
+    np.testing.assert_array_equal(a, [0.25, 0.25])
+
+
+@every_dtype
+@every_simd
+@pytest.mark.parametrize("threads", [1, 3])
+def test_square_sum_is_the_same_to_the_last_bit(dtype, simd, threads, simd_and_threads):
+    random = np.random.default_rng(0)
+    sizes = [*SIZES, BLOCK - 1, BLOCK, BLOCK + 1, GRAIN + 17, 5 * GRAIN]
+    arrays = [random_array(random, size, dtype) for size in sizes]
+    simd_and_threads(simd, threads)
+    for some in [arrays, arrays[::-1], arrays[:1], [], *([array] for array in arrays)]:
+        assert kernels.body("c").square_sum(some, {}) == kernels.body("numpy").square_sum(some, {})
+
+
+@every_dtype
+@every_body
+def test_square_sum(dtype, body):
+    random = np.random.default_rng(0)
+    arrays = [random_array(random, shape, dtype) for shape in [(3, 5), (), (0,), (1000,)]]
+    expected = math.fsum(float(x) ** 2 for a in arrays for x in a.reshape(-1))
+    assert kernels.body(body).square_sum(arrays, {}) == pytest.approx(expected, rel=1e-14)
+    huge = np.full(3, np.finfo(dtype).max)
+    if dtype == np.float32:  # the sum is in double, where the squares of floats fit
+        assert np.isfinite(kernels.body(body).square_sum([huge], {}))
+    assert math.isnan(kernels.body(body).square_sum([np.array([np.nan], dtype)], {}))
+    with pytest.raises(TypeError, match="float32 or float64"):
+        kernels.body(body).square_sum([np.ones(2, np.int32)], {})
 
 
 @every_kernel
@@ -179,9 +315,9 @@ def test_offset_views_and_their_neighbours(kernel, dtype, body):
 @every_case
 @every_dtype
 def test_nan_and_inf_flow_as_in_numpy(kernel, options, dtype):
-    columns = columns_of(kernel, [8], dtype)
+    columns = columns_of(kernel, [8], dtype, optional=options["optional"])
     columns[0][0][:3] = [np.inf, np.nan, np.finfo(dtype).max]
-    columns[1][0][3:7] = [np.inf, -np.inf, np.nan, np.finfo(dtype).max]
+    columns[1 % len(columns)][0][3:7] = [np.inf, -np.inf, np.nan, np.finfo(dtype).max]
     expected = copies(columns)
     for step in range(1, 4):
         scalars = scalars_of(kernel, options, step)
@@ -191,12 +327,12 @@ def test_nan_and_inf_flow_as_in_numpy(kernel, options, dtype):
         np.testing.assert_array_equal(a, b)
 
 
-@every_kernel
+@every_optimizer
 @every_body
 def test_weight_decay_of_0_adds_nothing(kernel, body):
     """An infinite weight stays infinite: 0 * inf, which is NaN, is not added."""
-    columns = [[np.array([np.inf])], [np.ones(1)]]
-    columns += [[np.zeros(1)] for _ in KERNELS[kernel].arrays[2:]]
+    columns = columns_of(kernel, [1], np.float64)
+    columns[0][0][:] = np.inf
     options = {**options_of(kernel), "weight_decay": 0.0}
     kernels.body(body).update(kernel, columns, scalars_of(kernel, options, 1), {})
     assert columns[0][0] == np.inf
@@ -206,7 +342,7 @@ def test_weight_decay_of_0_adds_nothing(kernel, body):
 def test_no_tensors_and_empty_tensors(body):
     update = kernels.body(body).update
     scalars = scalars_of("adam", options_of("adam"), 1)
-    update("adam", [[], [], [], []], scalars, {})
+    update("adam", [[], [], [], [], []], scalars, {})
     columns = columns_of("adam", [(0,), (0, 3), (1, 0)], np.float32)
     update("adam", columns, scalars, {})
     assert [w.shape for w in columns[0]] == [(0,), (0, 3), (1, 0)]
@@ -217,9 +353,9 @@ def test_numpy_scalars_and_spare_names_do(body):
     """Scalars may be NumPy's, and the dict may hold what the kernel does not read."""
     columns = columns_of("sgd", [3], np.float32)
     expected = copies(columns)
-    options = {"lr": 0.1, "weight_decay": 0.5, "maximize": True}
+    options = {**options_of("sgd"), "weight_decay": 0.5, "maximize": True}
     kernels.body(body).update("sgd", expected, options, {})
-    spare = {**options, "lr": np.float64(0.1), "momentum": 0.9}
+    spare = {**options, "lr": np.float64(0.1), "beta1": 0.9}
     kernels.body(body).update("sgd", columns, spare, {})
     assert_same_bits(columns, expected)
 
@@ -277,7 +413,7 @@ def test_tensors_come_and_go(body):
         assert_same_bits(columns, expected)
     wide = columns_of("sgd", [(3,)], np.float64)
     update("sgd", wide, options, cache)
-    w, g = wide
+    w, g, _ = wide
     before = w[0].copy()
     update("momentum", [w, g, [np.zeros(3)]], options_of("momentum"), cache)
     assert (w[0] != before).all()
@@ -288,18 +424,18 @@ def test_caller_may_change_its_lists(body):
     """The cache copies the lists: one that is emptied by its owner changes nothing."""
     columns = columns_of("sgd", [3], np.float32)
     options = options_of("sgd")
-    w, g = columns[0][0], columns[1][0]
+    arrays = [column[0] for column in columns]
     cache = {}
     kernels.body(body).update("sgd", columns, options, cache)
     for column in columns:
         column.clear()
-    expected = [[w.copy()], [g.copy()]]
+    expected = [[array.copy()] for array in arrays]
     kernels.body(body).update("sgd", expected, options, {})
-    kernels.body(body).update("sgd", [[w], [g]], options, cache)
-    assert_same_bits([[w], [g]], expected)
+    kernels.body(body).update("sgd", [[array] for array in arrays], options, cache)
+    assert_same_bits([[array] for array in arrays], expected)
 
 
-@every_kernel
+@every_optimizer
 @every_dtype
 @every_body
 @pytest.mark.parametrize("layout", ["fortran", "strided", "reversed", "broadcast"])
@@ -330,7 +466,7 @@ def test_gradients_may_be_read_only_and_shared(body):
     g = np.ones(3, np.float32)
     g.flags.writeable = False
     w = [np.zeros(3, np.float32), np.zeros(3, np.float32)]
-    kernels.body(body).update("sgd", [w, [g, g[:]]], options_of("sgd"), {})
+    kernels.body(body).update("sgd", [w, [g, g[:]], []], options_of("sgd"), {})
     assert_same_bits([w[:1]], [w[1:]])
 
 
@@ -448,7 +584,7 @@ def test_refused_base_of_weights_as_gradient(cached, body):
 @every_body
 def test_neighbours_in_one_buffer_do_not_overlap(body):
     arena = np.ones(12, np.float32)
-    columns = [[arena[0:4]], [arena[4:8]]]
+    columns = [[arena[0:4]], [arena[4:8]], []]
     kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
     columns[1] = [arena[8:12]]
     kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
@@ -494,14 +630,16 @@ def test_refused_calls(body):
     before = columns[0][0].tobytes()
     with pytest.raises(ValueError, match="unknown kernel 'adamax'; choose from sgd"):
         update("adamax", columns, {}, {})
-    with pytest.raises(ValueError, match=r"sgd takes 2 columns of arrays \(w, g\), got 1"):
+    with pytest.raises(ValueError, match=r"sgd takes 3 columns of arrays \(w, g, b\), got 1"):
         update("sgd", columns[:1], options_of("sgd"), {})
     with pytest.raises(KeyError, match="lr"):
         update("sgd", columns, {"weight_decay": 0.0, "maximize": False}, {})
+    with pytest.raises(ValueError, match="momentum: v has 0 arrays where w has 1"):
+        update("momentum", [*columns[:2], []], options_of("momentum"), {})
     with pytest.raises(TypeError):
         update("sgd", columns, {**options_of("sgd"), "lr": None}, {})
     with pytest.raises(TypeError, match="float32 or float64 in native byte order, got int64"):
-        update("sgd", [[np.ones(2, np.int64)], [np.ones(2)]], options_of("sgd"), {})
+        update("sgd", [[np.ones(2, np.int64)], [np.ones(2)], []], options_of("sgd"), {})
     assert columns[0][0].tobytes() == before
 
 
@@ -509,27 +647,41 @@ def test_refused_calls(body):
 
 
 @every_kernel
-@pytest.mark.parametrize("module", [numpy_arrays, python_loops], ids=label)
-def test_signatures_follow_the_table(kernel, module):
+@pytest.mark.parametrize("body", ["numpy_arrays", "python_loops"])
+def test_signatures_follow_the_table(kernel, body):
     row = KERNELS[kernel]
+    family = "optimizers" if kernel in OPTIMIZERS else "passes"
+    module = importlib.import_module(f"tinygrad_lite.kernels.{body}.{family}")
     names = tuple(inspect.signature(getattr(module, kernel)).parameters)
     assert names == row.arrays + row.scalars
 
 
 @needs_c
 @every_kernel
-@every_dtype
-def test_prototypes_follow_the_table(kernel, dtype):
-    """C takes what it writes, then g, the sizes and the scalars of the table."""
+def test_structs_follow_the_table(kernel):
+    """The struct of a kernel's scalars has the names of the table, in its order."""
+    ffi = importlib.import_module("tinygrad_lite.kernels._kernels").ffi
+    fields = [name for name, _ in ffi.typeof(f"tgl_{kernel}").fields]
+    assert tuple(fields) == KERNELS[kernel].scalars
+
+
+@every_kernel
+def test_the_header_names_the_arrays(kernel):
+    """The comment above a kernel's struct says which arrays it takes."""
+    header = (Path(__file__).parents[1] / "csrc" / "kernels.h").read_text(encoding="utf-8")
     row = KERNELS[kernel]
-    suffix = {np.float32: "f32", np.float64: "f64"}[dtype]
-    header = Path(__file__).parents[1] / "csrc" / "kernels.h"
-    prototype = re.search(
-        rf"void tgl_{kernel}_{suffix}\(([^)]*)\)", header.read_text(encoding="utf-8")
-    )
-    names = re.findall(r"(\w+)(?:,|$)", prototype.group(1))
-    w, g, *state = row.arrays
-    assert names == [w, *state, g, "n", "tensors", *row.scalars]
+    if kernel in OPTIMIZERS:
+        listed = ", ".join(f"[{x}]" if x in row.optional else x for x in row.arrays)
+        comment = header[:header.index(f"}} tgl_{kernel};")].rpartition("/*")[2]
+        assert f"Arrays: {listed}." in comment
+
+
+@needs_c
+def test_the_constants_are_those_of_c():
+    lib = importlib.import_module("tinygrad_lite.kernels._kernels").lib
+    numpy_passes = importlib.import_module("tinygrad_lite.kernels.numpy_arrays.passes")
+    assert lib.TGL_BLOCK == numpy_passes.BLOCK == BLOCK
+    assert lib.TGL_LANES == numpy_passes.LANES
 
 
 @needs_c
@@ -537,46 +689,3 @@ def test_importing_c_leaves_the_floating_point_mode_alone():
     """-ffast-math would flush subnormal numbers to 0 in the whole process."""
     assert "c" in kernels.bodies, kernels.why_not_c()
     assert np.finfo(np.float32).smallest_subnormal / np.float32(1) > 0
-
-
-# PyTorch.
-
-
-def torch_optimizer(torch, kernel, options, parameters):
-    """PyTorch's optimizer for a kernel, with the same options."""
-    common = {name: options[name] for name in ("lr", "weight_decay", "maximize")}
-    if kernel in ("sgd", "sgd_momentum"):
-        rest = {name: options[name] for name in ("momentum", "dampening", "nesterov")
-                if name in options}
-        return torch.optim.SGD(parameters, **common, **rest)
-    if kernel == "adagrad":
-        return torch.optim.Adagrad(parameters, **common, eps=options["eps"])
-    betas = (options["beta1"], options["beta2"])
-    return torch.optim.Adam(parameters, **common, betas=betas, eps=options["eps"])
-
-
-@pytest.mark.parity
-@pytest.mark.parametrize(
-    ("kernel", "options"), [case for case in CASES if case[0] != "momentum"], ids=label
-)
-@every_dtype
-@every_body
-def test_pytorch_agrees(kernel, options, dtype, body):
-    torch = pytest.importorskip("torch")
-    columns = columns_of(kernel, [(5,), (4, 3)], dtype)
-    parameters = [torch.nn.Parameter(torch.from_numpy(w.copy())) for w in columns[0]]
-    optimizer = torch_optimizer(torch, kernel, options, parameters)
-    random = np.random.default_rng(2)
-    cache = {}
-    for step in range(1, 21):
-        columns[1] = [random_array(random, w.shape, dtype) for w in columns[0]]
-        for parameter, g in zip(parameters, columns[1], strict=True):
-            parameter.grad = torch.from_numpy(g.copy())
-        scalars = dict(scalars_of(kernel, options, step))
-        if step == 1 and "dampening" in scalars:
-            scalars["dampening"] = 0.0
-        kernels.body(body).update(kernel, columns, scalars, cache)
-        optimizer.step()
-    rtol, atol = {4: (1e-5, 1e-6), 8: (1e-12, 1e-14)}[np.dtype(dtype).itemsize]
-    for w, parameter in zip(columns[0], parameters, strict=True):
-        np.testing.assert_allclose(w, parameter.detach().numpy(), rtol=rtol, atol=atol)

@@ -13,11 +13,12 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import kernels
-from tinygrad_lite.optim import SGD, Adagrad, Adam, Momentum
+from tinygrad_lite.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Momentum, RMSprop
 
 WITHOUT_C = os.environ.get("TINYGRAD_LITE_NO_C", "0") not in ("", "0")
 BACKENDS = ["numpy", "python"] if WITHOUT_C else ["c", "numpy", "python"]
-ALL = [SGD, Momentum, Adagrad, Adam]
+ALL = [SGD, Momentum, Adagrad, Adadelta, RMSprop, Adam, AdamW]
+TORCH = [SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW]  # those that PyTorch has too
 STEPS = 100
 SHAPES = [(4, 3), (5,), (), (1,), (0,), (2, 3, 4)]
 
@@ -50,7 +51,31 @@ ROWS = [
     (Adam, {"lr": 0.01, "eps": 0.1}),
     (Adam, {"lr": 0.01, "weight_decay": 0.1}),
     (Adam, {"lr": 0.01, "weight_decay": 0.1, "maximize": True}),
+    (Adam, {"lr": 0.01, "betas": (0.9, 0.9), "amsgrad": True}),
+    (Adam, {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1, "maximize": True}),
+    (Adam, {"lr": 0.01, "eps": 1e-3, "eps_hat": True}),
+    (AdamW, {}),
+    (AdamW, {"lr": 0.01, "weight_decay": 0.5}),
+    (AdamW, {"lr": 0.01, "weight_decay": 0.5, "amsgrad": True, "maximize": True}),
+    (AdamW, {"lr": 0.01, "weight_decay": 0.0, "eps": 0.1}),
+    (Momentum, {"lr": 0.05, "nesterov": True}),
+    (Momentum, {"lr": 0.05, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1,
+                "maximize": True}),
+    (Adagrad, {"lr": 0.1, "eps": 0.1, "eps_inside": True}),
+    (Adadelta, {}),
+    (Adadelta, {"lr": 0.5, "rho": 0.5, "eps": 1e-3}),
+    (Adadelta, {"weight_decay": 0.1, "maximize": True}),
+    (RMSprop, {}),
+    (RMSprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
+    (RMSprop, {"lr": 0.01, "momentum": 0.9}),
+    (RMSprop, {"lr": 0.01, "centered": True, "eps": 1e-3}),
+    (RMSprop, {"lr": 0.01, "centered": True, "momentum": 0.5, "weight_decay": 0.1,
+               "eps": 1e-3, "maximize": True}),
+    (RMSprop, {"lr": 0.01, "eps": 0.1, "eps_inside": True, "momentum": 0.5}),
 ]
+
+# What PyTorch does not have.
+OURS_ALONE = {"eps_hat", "eps_inside"}
 
 
 def label(value):
@@ -129,38 +154,75 @@ def sgd(w, gradients, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov
     return w
 
 
-def momentum(w, gradients, lr=1e-2, momentum=0.9, weight_decay=0, maximize=False):
+def momentum(w, gradients, lr=1e-2, momentum=0.9, weight_decay=0, nesterov=False,
+             maximize=False):
     v = 0
     for g in gradients:
         d = (-g if maximize else g) + weight_decay * w
         v = momentum * v - lr * d
-        w = w + v
+        w = w + (momentum * v - lr * d if nesterov else v)
     return w
 
 
 def adagrad(w, gradients, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0,
-            eps=1e-10, maximize=False):
+            eps=1e-10, eps_inside=False, maximize=False):
     s = initial_accumulator_value
     for t, g in enumerate(gradients, 1):
         d = (-g if maximize else g) + weight_decay * w
         s = s + d * d
-        w = w - lr / (1 + (t - 1) * lr_decay) * d / (np.sqrt(s) + eps)
+        root = np.sqrt(s + eps) if eps_inside else np.sqrt(s) + eps
+        w = w - lr / (1 + (t - 1) * lr_decay) * d / root
     return w
 
 
-def adam(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, maximize=False):
-    m = v = 0
+def adadelta(w, gradients, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, maximize=False):
+    s = u = 0
+    for g in gradients:
+        d = (-g if maximize else g) + weight_decay * w
+        s = rho * s + (1 - rho) * d * d
+        d = np.sqrt(u + eps) / np.sqrt(s + eps) * d
+        u = rho * u + (1 - rho) * d * d
+        w = w - lr * d
+    return w
+
+
+def rmsprop(w, gradients, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0,
+            centered=False, eps_inside=False, maximize=False):
+    s = a = b = 0
+    for g in gradients:
+        d = (-g if maximize else g) + weight_decay * w
+        s = alpha * s + (1 - alpha) * d * d
+        a = alpha * a + (1 - alpha) * d
+        spread = s - a * a if centered else s
+        b = momentum * b + d / (np.sqrt(spread + eps) if eps_inside else np.sqrt(spread) + eps)
+        w = w - lr * b
+    return w
+
+
+def adam(w, gradients, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False,
+         eps_hat=False, maximize=False, shrink=0):
+    m = v = x = 0
     for t, g in enumerate(gradients, 1):
         d = (-g if maximize else g) + weight_decay * w
         m = betas[0] * m + (1 - betas[0]) * d
         v = betas[1] * v + (1 - betas[1]) * d * d
+        x = np.maximum(x, v) if amsgrad else v
         c1 = 1 - betas[0] ** t
         c2 = 1 - betas[1] ** t
-        w = w - lr / c1 * m / (np.sqrt(v) / np.sqrt(c2) + eps)
+        w = w - lr * shrink * w
+        if eps_hat:
+            w = w - lr * np.sqrt(c2) / c1 * m / (np.sqrt(x) + eps)
+        else:
+            w = w - lr / c1 * m / (np.sqrt(x) / np.sqrt(c2) + eps)
     return w
 
 
-FORMULAS = {SGD: sgd, Momentum: momentum, Adagrad: adagrad, Adam: adam}
+def adamw(w, gradients, weight_decay=1e-2, **options):
+    return adam(w, gradients, shrink=weight_decay, **options)
+
+
+FORMULAS = {SGD: sgd, Momentum: momentum, Adagrad: adagrad, Adadelta: adadelta,
+            RMSprop: rmsprop, Adam: adam, AdamW: adamw}
 
 
 @every_row
@@ -177,7 +239,8 @@ def test_formula(optimizer, options, dtype, backend):
 
 
 @pytest.mark.parity
-@every_row
+@pytest.mark.parametrize(("optimizer", "options"),
+                         [row for row in ROWS if OURS_ALONE.isdisjoint(row[1])], ids=label)
 @every_dtype
 def test_parity_with_pytorch(optimizer, options, dtype):
     torch = pytest.importorskip("torch")
@@ -195,12 +258,13 @@ def test_parity_with_pytorch(optimizer, options, dtype):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("optimizer", [SGD, Adagrad, Adam], ids=label)
+@pytest.mark.parametrize("optimizer", TORCH, ids=label)
 def test_defaults_are_those_of_pytorch(optimizer):
     torch = pytest.importorskip("torch")
     theirs = getattr(torch.optim, optimizer.__name__)([torch.zeros(1)]).defaults
     ours = optimizer([leaf(np.zeros(1))]).defaults
-    assert ours == {name: theirs[name] for name in ours}
+    assert ours == {name: theirs.get(name, False) for name in ours}
+    assert {name for name in ours if name not in theirs} <= OURS_ALONE
 
 
 def test_adam_on_tiny_gradients():
@@ -254,6 +318,50 @@ def test_maximize_climbs(optimizer):
         heights.append(height.item())
     assert heights == sorted(heights)
     assert heights[-1] > heights[0]
+
+
+# ---- the textbook's numbers --------------------------------------------------------------
+# "Deep Learning from Scratch", chapter 6, as its code computes: one weight, float64.
+
+
+def book_nesterov(w, g, state):
+    v = state.get("v", 0.0)
+    state["v"] = 0.9 * v - 0.01 * g
+    return w + 0.9 * 0.9 * v - (1 + 0.9) * 0.01 * g
+
+
+def book_adagrad(w, g, state):
+    h = state["h"] = state.get("h", 0.0) + g * g
+    return w - 0.01 * g / (np.sqrt(h) + 1e-7)
+
+
+def book_rmsprop(w, g, state):
+    h = state["h"] = 0.99 * state.get("h", 0.0) + (1 - 0.99) * g * g
+    return w - 0.01 * g / (np.sqrt(h) + 1e-7)
+
+
+def book_adam(w, g, state):
+    t = state["t"] = state.get("t", 0) + 1
+    lr = 0.001 * np.sqrt(1 - 0.999 ** t) / (1 - 0.9 ** t)
+    m = state["m"] = state.get("m", 0.0) + (1 - 0.9) * (g - state.get("m", 0.0))
+    v = state["v"] = state.get("v", 0.0) + (1 - 0.999) * (g * g - state.get("v", 0.0))
+    return w - lr * m / (np.sqrt(v) + 1e-7)
+
+
+@pytest.mark.parametrize(("book", "optimizer", "options"), [
+    (book_nesterov, Momentum, {"lr": 0.01, "nesterov": True}),
+    (book_adagrad, Adagrad, {"lr": 0.01, "eps": 1e-7}),
+    (book_rmsprop, RMSprop, {"lr": 0.01, "eps": 1e-7}),
+    (book_adam, Adam, {"lr": 0.001, "eps": 1e-7, "eps_hat": True}),
+], ids=label)
+def test_numbers_of_the_book(book, optimizer, options):
+    """Gradients small enough that the place of eps shows."""
+    gradients = 1e-6 * np.random.default_rng(0).standard_normal(50)
+    expected, state = 0.5, {}
+    for g in gradients:
+        expected = book(expected, g, state)
+    (w,) = trained(optimizer, options, [np.array(0.5)], [[np.array(g)] for g in gradients])
+    assert w == pytest.approx(expected, rel=1e-13)
 
 
 # ---- two forms of momentum -------------------------------------------------------------
@@ -393,7 +501,7 @@ def test_a_parameter_without_gradient_rests_and_so_does_its_count(optimizer, opt
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("optimizer", [SGD, Adagrad, Adam], ids=label)
+@pytest.mark.parametrize("optimizer", TORCH, ids=label)
 def test_parity_of_a_parameter_unfrozen_late(optimizer):
     torch = pytest.importorskip("torch")
     weights, gradients = problem(np.float64, steps=8, shapes=[(3,), (3,)])
@@ -453,10 +561,20 @@ DESCENTS = [
     (valley, (-7.0, 2.0), (0, 0), Momentum, {"lr": 0.1}, 300),
     (valley, (-7.0, 2.0), (0, 0), Adagrad, {"lr": 1.5}, 300),
     (valley, (-7.0, 2.0), (0, 0), Adam, {"lr": 0.3}, 300),
+    (valley, (-7.0, 2.0), (0, 0), Momentum, {"lr": 0.1, "nesterov": True}, 300),
+    (valley, (-7.0, 2.0), (0, 0), Adadelta, {"eps": 1e-4}, 500),
+    (valley, (-7.0, 2.0), (0, 0), RMSprop, {"lr": 0.01}, 2000),
+    (valley, (-7.0, 2.0), (0, 0), Adam, {"lr": 0.3, "amsgrad": True}, 300),
+    (valley, (-7.0, 2.0), (0, 0), AdamW, {"lr": 0.3, "weight_decay": 0.1}, 300),
     (rosenbrock, (-1.2, 1.0), (1, 1), SGD, {"lr": 1e-3, "momentum": 0.9}, 3000),
     (rosenbrock, (-1.2, 1.0), (1, 1), Momentum, {"lr": 1e-3}, 3000),
     (rosenbrock, (-1.2, 1.0), (1, 1), Adagrad, {"lr": 0.7}, 7000),
     (rosenbrock, (-1.2, 1.0), (1, 1), Adam, {"lr": 0.02}, 3000),
+    (rosenbrock, (-1.2, 1.0), (1, 1), Momentum, {"lr": 1e-3, "nesterov": True}, 3000),
+    (rosenbrock, (-1.2, 1.0), (1, 1), Adadelta, {"lr": 0.3, "eps": 1e-8}, 15000),
+    (rosenbrock, (-1.2, 1.0), (1, 1), RMSprop, {"lr": 1e-3, "momentum": 0.5}, 8000),
+    (rosenbrock, (-1.2, 1.0), (1, 1), Adam, {"lr": 0.05, "amsgrad": True}, 5000),
+    (rosenbrock, (-1.2, 1.0), (1, 1), AdamW, {"lr": 0.02, "weight_decay": 0.0}, 3000),
 ]
 
 

@@ -12,7 +12,7 @@ from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
-from .kernels import backend, get_backend, set_backend
+from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import manual_seed
 from .tensor import Tensor, as_tensor
@@ -22,8 +22,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
-    "enable_grad", "eye", "full", "get_backend", "grad", "gradcheck", "manual_seed", "nn",
-    "no_grad", "ones", "op", "optim", "plot", "rand", "randn", "set_backend", "zeros",
+    "enable_grad", "eye", "full", "get_backend", "get_num_threads", "grad", "gradcheck",
+    "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "rand", "randn",
+    "set_backend", "set_num_threads", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 

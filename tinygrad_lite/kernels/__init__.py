@@ -2,9 +2,9 @@
 
 | backend  | module          | what it is                                          |
 | -------- | --------------- | --------------------------------------------------- |
-| "c"      | native.py       | C loops, one call for a whole group of tensors      |
-| "numpy"  | numpy_arrays.py | a whole array at a time: what tests compare with    |
-| "python" | python_loops.py | an element at a time: to read, and to time          |
+| "c"      | native/         | C loops, one call for a whole group of tensors      |
+| "numpy"  | numpy_arrays/   | a whole array at a time: what tests compare with    |
+| "python" | python_loops/   | an element at a time: to read, and to time          |
 
 The default is "c" where it was compiled, otherwise "numpy". The environment variable
 TINYGRAD_LITE_BACKEND, read on import, overrides it. Nothing falls back in silence: where "c"
@@ -16,12 +16,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from numbers import Integral
 from types import ModuleType
 
 from . import numpy_arrays, python_loops
 from .table import KERNELS
 
-__all__ = ["BACKENDS", "KERNELS", "backend", "body", "get_backend", "set_backend", "why_not_c"]
+__all__ = [
+    "BACKENDS", "KERNELS", "backend", "body", "get_backend", "get_num_threads", "set_backend",
+    "set_num_threads", "why_not_c",
+]
 
 BACKENDS = ("c", "numpy", "python")
 VARIABLE = "TINYGRAD_LITE_BACKEND"
@@ -64,6 +68,31 @@ def set_backend(name: str) -> None:
     current = name
 
 
+def set_num_threads(threads: int) -> None:
+    """Share large updates between so many threads, the caller's own among them.
+
+    At first it is the number of cores that this process may use, or that of the environment
+    variable TINYGRAD_LITE_THREADS. Only the C kernels have threads: NumPy's matrix products
+    have others, which OPENBLAS_NUM_THREADS and its like govern. It holds for the whole
+    process; results are the same to the last bit.
+
+    Raises:
+        TypeError: if `threads` is no integer.
+        ValueError: if it is less than 1.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, Integral):
+        raise TypeError(f"a number of threads is an integer; got {type(threads).__name__}")
+    if threads < 1:
+        raise ValueError(f"a number of threads is 1 or more; got {threads}")
+    if "c" in bodies:
+        bodies["c"].set_num_threads(int(threads))
+
+
+def get_num_threads() -> int:
+    """How many threads share a large update; 1 where the C kernels are absent."""
+    return bodies["c"].get_num_threads() if "c" in bodies else 1
+
+
 @contextmanager
 def backend(name: str) -> Iterator[None]:
     """Use the backend ``name`` inside a ``with`` block, or in a function it decorates.
@@ -82,7 +111,7 @@ def backend(name: str) -> Iterator[None]:
 def body(name: str | None = None) -> ModuleType:
     """The module of the backend ``name``, by default of the one in use.
 
-    Its ``update(kernel, columns, scalars, cache)`` is described in numpy_arrays.py.
+    Its ``update(kernel, columns, scalars, cache)`` is described in numpy_arrays/update.py.
     Raises what `set_backend` raises.
     """
     name = current if name is None else name

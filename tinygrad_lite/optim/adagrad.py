@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .optimizer import Optimizer, check_range
+from .optimizer import Optimizer
+from .parameters import check_range, eps_places
 
 __all__ = ["Adagrad"]
 
@@ -18,6 +19,8 @@ class Adagrad(Optimizer):
         s = s + d * d
         w = w - lr / (1 + (t - 1) * lr_decay) * d / (sqrt(s) + eps)
 
+    Some textbooks write sqrt(s + eps) below the line; ``eps_inside`` does.
+
     Source: Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and
     Stochastic Optimization" (2011). "Deep Learning from Scratch" writes h for s and takes
     eps = 1e-7; PyTorch's 1e-10 is the default here.
@@ -29,6 +32,7 @@ class Adagrad(Optimizer):
         weight_decay: factor of w added to the gradient, 0 or more.
         initial_accumulator_value: what s starts from, 0 or more.
         eps: keeps the division finite, 0 or more.
+        eps_inside: whether eps stands inside the root.
         maximize: climb instead.
         backend: "c", "numpy" or "python"; the package's choice if left out.
 
@@ -36,15 +40,16 @@ class Adagrad(Optimizer):
         TypeError, ValueError, RuntimeError: see `Optimizer`.
     """
 
+    kernel = "adagrad"
     letters = ("s",)
 
     def __init__(self, params: Iterable, lr: float = 1e-2, lr_decay: float = 0.0,
                  weight_decay: float = 0.0, initial_accumulator_value: float = 0.0,
-                 eps: float = 1e-10, *, maximize: bool = False,
+                 eps: float = 1e-10, eps_inside: bool = False, *, maximize: bool = False,
                  backend: str | None = None) -> None:
         settings = dict(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay,
                         initial_accumulator_value=initial_accumulator_value, eps=eps,
-                        maximize=maximize)
+                        eps_inside=eps_inside, maximize=maximize)
         super().__init__(params, settings, backend)
 
     def _check(self, group: Mapping[str, Any]) -> None:
@@ -54,13 +59,9 @@ class Adagrad(Optimizer):
         check_range("initial_accumulator_value value", group["initial_accumulator_value"])
         check_range("epsilon value", group["eps"])
 
-    def _kernel(self, group: Mapping[str, Any]) -> str:
-        return "adagrad"
-
     def _initial(self, group: Mapping[str, Any], letter: str) -> float:
         return group["initial_accumulator_value"]
 
     def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        return {"lr": group["lr"] / (1 + (step - 1) * group["lr_decay"]),
-                "eps": group["eps"], "weight_decay": group["weight_decay"],
-                "maximize": group["maximize"]}
+        lr = group["lr"] / (1 + (step - 1) * group["lr_decay"])
+        return {**group, "lr": lr, **eps_places(group)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .optimizer import Optimizer, check_range
+from .optimizer import Optimizer
+from .parameters import check_range
 
 __all__ = ["SGD"]
 
@@ -40,6 +41,7 @@ class SGD(Optimizer):
         TypeError, ValueError, RuntimeError: see `Optimizer`.
     """
 
+    kernel = "sgd"
     letters = spare = ("b",)
 
     def __init__(self, params: Iterable, lr: float = 1e-3, momentum: float = 0.0,
@@ -58,16 +60,8 @@ class SGD(Optimizer):
                              f"momentum={group['momentum']}, "
                              f"dampening={group['dampening']}")
 
-    def _kernel(self, group: Mapping[str, Any]) -> str:
-        return "sgd_momentum" if group["momentum"] else "sgd"
-
-    def _letters(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        return self.letters if group["momentum"] else ()
+    def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
+        return self.letters if group["momentum"] else (None,)
 
     def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        plain = {name: group[name] for name in ("lr", "weight_decay", "maximize")}
-        if not group["momentum"]:
-            return plain
-        dampening = 0.0 if fresh else group["dampening"]
-        return {**plain, "momentum": group["momentum"], "dampening": dampening,
-                "nesterov": group["nesterov"]}
+        return {**group, "dampening": 0.0} if fresh else dict(group)

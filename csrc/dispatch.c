@@ -1,0 +1,178 @@
+/* dispatch.c: the exported functions; each picks the loops of the instruction set in use, and
+ * shares large calls between threads. */
+#include "dispatch.h"
+#include "threads.h"
+
+/* Elements that a thread takes at a time: a few microseconds of work, many times what it costs
+ * to take them. Groups of up to this size stay with the caller. Measured; see the benchmarks
+ * of the updates. */
+enum { GRAIN = 4 * TGL_BLOCK };
+
+/* Arrays of a kernel, at most. */
+enum { MOST_ARRAYS = 5 };
+
+int tgl_abi(void)
+{
+    return 3;
+}
+
+/* ---- instruction sets ------------------------------------------------------------------ */
+
+static int simd_in_use = TGL_BASELINE;
+
+int tgl_simd_runs(int simd)
+{
+#ifdef HAVE_WIDE_LOOPS
+    if (simd == TGL_AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (simd == TGL_AVX2)
+        return __builtin_cpu_supports("avx2") != 0;
+#endif
+    return simd == TGL_BASELINE;
+}
+
+void tgl_set_simd(int simd)
+{
+    simd_in_use = simd;
+}
+
+int tgl_get_simd(void)
+{
+    return simd_in_use;
+}
+
+const struct loops *loops_in_use(void)
+{
+#ifdef HAVE_WIDE_LOOPS
+    if (simd_in_use == TGL_AVX512)
+        return &loops_avx512;
+    if (simd_in_use == TGL_AVX2)
+        return &loops_avx2;
+#endif
+    return &loops_baseline;
+}
+
+/* ---- updates --------------------------------------------------------------------------- */
+
+struct update {
+    update_loop *loop;
+    const tgl_group *group;
+    const void *scalars;
+    size_t element;     /* bytes */
+    int arrays;
+};
+
+/* Call the loop for elements [begin, end) of the group, tensor after tensor. */
+static void update_part(void *job, size_t begin, size_t end)
+{
+    const struct update *u = job;
+    const tgl_group *group = u->group;
+    size_t first = 0; /* element of the tensor k */
+    for (size_t k = 0; k < group->tensors && first < end; first += group->sizes[k++]) {
+        const size_t last = first + group->sizes[k];
+        if (last <= begin)
+            continue;
+        const size_t from = begin > first ? begin - first : 0;
+        const size_t to = (end < last ? end : last) - first;
+        void *x[MOST_ARRAYS] = {NULL};
+        for (int a = 0; a < u->arrays; a++)
+            if (group->arrays[a])
+                x[a] = (char *)group->arrays[a][k] + from * u->element;
+        u->loop(x, to - from, u->scalars);
+    }
+}
+
+void tgl_update(int kernel, int is_double, const tgl_group *group, const void *scalars)
+{
+    static const int arrays[TGL_KERNELS] = {
+        [TGL_SGD] = 3, [TGL_MOMENTUM] = 3, [TGL_ADAGRAD] = 3, [TGL_ADADELTA] = 4,
+        [TGL_RMSPROP] = 5, [TGL_ADAM] = 5, [TGL_FILL] = 1, [TGL_SCALE] = 1, [TGL_CLIP] = 1,
+        [TGL_AVERAGE] = 2, [TGL_ADD_SCALED] = 2, [TGL_TRIAD] = 3};
+    struct update job = {
+        .loop = loops_in_use()->update[kernel][is_double],
+        .group = group,
+        .scalars = scalars,
+        .element = is_double ? sizeof(double) : sizeof(float),
+        .arrays = arrays[kernel],
+    };
+    share_job(update_part, &job, group->elements, GRAIN);
+}
+
+/* ---- the norm of a group --------------------------------------------------------------- */
+
+struct square_sum {
+    double (*loop)(const void *a, size_t n);
+    const tgl_group *group;
+    double *sums;
+    size_t element;
+};
+
+static size_t blocks_of(size_t size)
+{
+    return (size + TGL_BLOCK - 1) / TGL_BLOCK;
+}
+
+/* Sum blocks [begin, end) of the group, each by itself. */
+static void square_sum_part(void *job, size_t begin, size_t end)
+{
+    const struct square_sum *s = job;
+    size_t first = 0; /* block of the tensor k */
+    for (size_t k = 0; k < s->group->tensors && first < end; k++) {
+        const size_t size = s->group->sizes[k];
+        const char *a = s->group->arrays[0][k];
+        const size_t last = first + blocks_of(size);
+        for (size_t i = begin > first ? begin : first; i < end && i < last; i++) {
+            const size_t from = (i - first) * TGL_BLOCK;
+            const size_t n = size - from < TGL_BLOCK ? size - from : TGL_BLOCK;
+            s->sums[i] = s->loop(a + from * s->element, n);
+        }
+        first = last;
+    }
+}
+
+double tgl_square_sum(int is_double, const tgl_group *group, double *sums)
+{
+    struct square_sum job = {
+        .loop = loops_in_use()->square_sum[is_double],
+        .group = group,
+        .sums = sums,
+        .element = is_double ? sizeof(double) : sizeof(float),
+    };
+    size_t blocks = 0;
+    for (size_t k = 0; k < group->tensors; k++)
+        blocks += blocks_of(group->sizes[k]);
+    share_job(square_sum_part, &job, blocks, GRAIN / TGL_BLOCK);
+    double sum = 0;
+    for (size_t i = 0; i < blocks; i++)
+        sum += sums[i];
+    return sum;
+}
+
+/* ---- losses ---------------------------------------------------------------------------- */
+
+static size_t first_bad_id(const int64_t *target, size_t n, size_t c)
+{
+    for (size_t i = 0; i < n; i++)
+        if (target[i] < 0 || (uint64_t)target[i] >= c)
+            return i;
+    return n;
+}
+
+size_t tgl_cross_entropy_f32(
+    float *losses, float *d, const float *a, const int64_t *target, size_t n, size_t c)
+{
+    const size_t good = first_bad_id(target, n, c);
+    if (good == n)
+        loops_in_use()->cross_entropy_f32(losses, d, a, target, n, c);
+    return good;
+}
+
+size_t tgl_cross_entropy_f64(
+    double *losses, double *d, const double *a, const int64_t *target, size_t n, size_t c)
+{
+    const size_t good = first_bad_id(target, n, c);
+    if (good == n)
+        loops_in_use()->cross_entropy_f64(losses, d, a, target, n, c);
+    return good;
+}

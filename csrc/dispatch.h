@@ -1,0 +1,30 @@
+/* dispatch.h: what the loops of one instruction set are called by. */
+#ifndef TINYGRAD_LITE_DISPATCH_H
+#define TINYGRAD_LITE_DISPATCH_H
+
+#include "kernels.h"
+
+/* A loop over n elements of one tensor; x holds a pointer for each array of the kernel. */
+typedef void update_loop(void *const *x, size_t n, const void *scalars);
+
+/* Where there are two, the first is for float, the second for double. */
+struct loops {
+    update_loop *update[TGL_KERNELS][2];
+    double (*square_sum[2])(const void *a, size_t n);
+    void (*cross_entropy_f32)(float *, float *, const float *, const int64_t *, size_t, size_t);
+    void (*cross_entropy_f64)(double *, double *, const double *, const int64_t *, size_t, size_t);
+};
+
+extern const struct loops loops_baseline;
+
+/* The compilers that can compile one file for several instruction sets of x86-64. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_WIDE_LOOPS
+extern const struct loops loops_avx2;
+extern const struct loops loops_avx512;
+#endif
+
+/* The loops in use. */
+const struct loops *loops_in_use(void);
+
+#endif

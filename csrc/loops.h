@@ -1,0 +1,82 @@
+/* loops.h: all loops for float and for double, and the table of them.
+ *
+ * simd_baseline.c and its kin include this file, each for one instruction set, and name the
+ * table LOOPS. The other names are static, so that they may be the same in each.
+ */
+#include "dispatch.h"
+
+#include <math.h>
+#include <string.h>
+
+#ifdef __GNUC__
+#define INLINE inline __attribute__((always_inline))
+#else
+#define INLINE inline
+#endif
+
+/* 1 / k!, the coefficients of e^r = sum of r^k / k! */
+static const double inverse_factorial[] = {
+    1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
+    1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+
+#define real float
+#define bits int32_t
+#define square_root sqrtf
+#define logarithm logf
+#define TERMS 7          /* of the series: the rest is below half a unit in the last place */
+#define LOWEST -87.0f    /* e^x is 0 below, where float has no normal numbers */
+#define LN2_HIGH 0.693359375f       /* ln 2 = high + low; k * high is exact */
+#define LN2_LOW -2.12194440e-4f
+#define MANTISSA 23
+#define BIAS 127
+#define NAME(name) name##_f32
+#include "optimizer_loops.h"
+#include "pass_loops.h"
+#include "loss_loops.h"
+#undef real
+#undef bits
+#undef square_root
+#undef logarithm
+#undef TERMS
+#undef LOWEST
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef MANTISSA
+#undef BIAS
+#undef NAME
+
+#define real double
+#define bits int64_t
+#define square_root sqrt
+#define logarithm log
+#define TERMS 13
+#define LOWEST -708.0
+#define LN2_HIGH 0.693145751953125
+#define LN2_LOW 1.42860682030941723212e-6
+#define MANTISSA 52
+#define BIAS 1023
+#define NAME(name) name##_f64
+#include "optimizer_loops.h"
+#include "pass_loops.h"
+#include "loss_loops.h"
+
+#define BOTH(name) {name##_f32, name##_f64}
+const struct loops LOOPS = {
+    .update = {
+        [TGL_SGD] = BOTH(sgd),
+        [TGL_MOMENTUM] = BOTH(momentum),
+        [TGL_ADAGRAD] = BOTH(adagrad),
+        [TGL_ADADELTA] = BOTH(adadelta),
+        [TGL_RMSPROP] = BOTH(rmsprop),
+        [TGL_ADAM] = BOTH(adam),
+        [TGL_FILL] = BOTH(fill),
+        [TGL_SCALE] = BOTH(scale),
+        [TGL_CLIP] = BOTH(clip),
+        [TGL_AVERAGE] = BOTH(average),
+        [TGL_ADD_SCALED] = BOTH(add_scaled),
+        [TGL_TRIAD] = BOTH(triad),
+    },
+    .square_sum = BOTH(square_sum),
+    .cross_entropy_f32 = cross_entropy_f32,
+    .cross_entropy_f64 = cross_entropy_f64,
+};

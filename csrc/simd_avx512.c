@@ -1,0 +1,21 @@
+/* simd_avx512.c: the loops with vectors of 512 bits. */
+#include "dispatch.h"
+
+#ifdef HAVE_WIDE_LOOPS
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")
+#endif
+
+#define LOOPS loops_avx512
+#include "loops.h"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+
+#else
+typedef int no_wide_loops; /* C wants a declaration in each file */
+#endif

@@ -1,0 +1,217 @@
+"""Groups: the arrays of one kernel call, checked before its first byte is written.
+
+C would read a float64 array as floats, write through a copy, or let two tensors overwrite
+each other, all in silence; so every body, not only C, takes what `checked` lets through.
+A training step comes with the same weights and state as the step before, and with new
+gradients. So `checked` recognizes arrays by identity, and checks only those that are new.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from .checks import (
+    FLOATS,
+    check_aligned,
+    check_is_array,
+    check_kind,
+    check_written,
+    refuse_overlap,
+)
+from .table import KERNELS
+
+__all__ = ["Columns", "Group", "checked", "plain_scalars"]
+
+# For each array letter of a kernel the arrays of all tensors; none for one left out.
+Columns = Sequence[Sequence[np.ndarray]]
+
+# What two lists of arrays are compared by, in one quick sweep. The last of these is NoneType
+# for an array that owns its memory.
+LAYOUT = attrgetter("__class__", "dtype", "shape", "strides", "base.__class__")
+
+# Ends every list that `same` compares, so that a shorter or longer one never matches.
+END = object()
+
+
+def checked(kernel: str, columns: Columns, cache: dict) -> "Group":
+    """The arrays of one call as a checked `Group`, kept in ``cache`` for the next call.
+
+    An array is checked when it is first seen. One whose layout or flags are changed in place
+    afterwards (``w.shape = ...``, ``w.flags.writeable = False``) is not noticed.
+    """
+    group = cache.get(kernel)
+    if group is None:
+        group = cache[kernel] = Group(kernel, columns)
+    elif not same(chain.from_iterable(columns), group.seen):
+        if group.writes_to(columns):
+            group.exchange(columns)
+        else:
+            group = cache[kernel] = Group(kernel, columns)
+    return group
+
+
+def same(arrays: Iterable[Any], seen: list[Any]) -> bool:
+    """Whether these are the very objects of ``seen``, which ends with `END`."""
+    return all(map(is_, chain(arrays, (END,)), seen))
+
+
+def plain_scalars(kernel: str, scalars: dict[str, Any]) -> list[float]:
+    """The kernel's scalars in the order of its arguments, as Python floats and bools.
+
+    A NumPy scalar would not do: times a float32 array, np.float64 gives a float64 array.
+    """
+    values = [scalars[name] for name in KERNELS[kernel].scalars]
+    return [value if isinstance(value, bool) else float(value) for value in values]
+
+
+class Group:
+    """The arrays of one kernel call, checked.
+
+    Attributes:
+        kernel: the kernel's name.
+        columns: a list of arrays for each letter of the kernel, empty for one left out. A
+            list that is only read, such as that of the gradients, is replaced whenever an
+            array of it was exchanged; the others stay.
+        dtype: the one dtype of all arrays.
+        read, written: positions of the columns that are only read, and of the others.
+        seen: all arrays as they were given, column after column, or None for one that was
+            copied and has to be copied again.
+        tables: what a body keeps with the group; native keeps its pointer tables here.
+
+    An array that is only read is replaced by a copy, made anew at each call, if it is not
+    C-contiguous. The others are written, so they are refused instead: a copy would lose the
+    update.
+    """
+
+    __slots__ = ("columns", "dtype", "kernel", "layouts", "owners", "read", "seen", "tables",
+                 "written")
+
+    def __init__(self, kernel: str, columns: Columns):
+        check_counts(kernel, columns)
+        row = KERNELS[kernel]
+        self.kernel = kernel
+        self.read = [i for i, letter in enumerate(row.arrays) if letter in row.reads]
+        self.written = [i for i in range(len(columns)) if i not in self.read and columns[i]]
+        self.columns = [list(column) for column in columns]
+        self.dtype = common_dtype(self.name(0, 0), self.columns[0])
+        self.check_written_columns()
+        self.seen: list[Any] = []
+        self.tables: Any = None
+        self.exchange(columns)
+
+    def name(self, column: int, k: int) -> str:
+        """What messages call an array: ``adam: m[2]``."""
+        return f"{self.kernel}: {KERNELS[self.kernel].arrays[column]}[{k}]"
+
+    def writes_to(self, columns: Columns) -> bool:
+        """Whether the arrays to be written are the very ones that this group knows."""
+        given = [columns[i] for i in range(len(columns)) if i not in self.read]
+        ours = [self.columns[i] for i in range(len(columns)) if i not in self.read]
+        return all(same(a, [*b, END]) for a, b in zip(given, ours))
+
+    def check_written_columns(self) -> None:
+        """Refuse whatever cannot be updated in place."""
+        first = self.columns[0]
+        for i in self.written:
+            for k, (array, like) in enumerate(zip(self.columns[i], first, strict=True)):
+                check_kind(self.name(i, k), array, self.dtype, like.shape)
+                check_written(self.name(i, k), array)
+        refuse_overlap(self.named_written(), [])
+        roots = [root(array) for i in self.written for array in self.columns[i]]
+        self.owners = {id(array) for array in roots}
+        # An array to be read with one of these layouts, and no owner, needs no other check.
+        self.layouts = [(np.ndarray, self.dtype, a.shape, a.strides, type(None)) for a in first]
+        if any(array.base is not None for array in roots):
+            self.layouts = []  # memory from elsewhere: only its bounds tell who shares it
+
+    def exchange(self, columns: Columns) -> None:
+        """Check the arrays that are only read, and take them in place of the last ones."""
+        for i in self.read:
+            plain = self.are_plain(columns[i])
+            self.columns[i] = list(columns[i]) if plain else self.checked_reads(i, columns[i])
+        given = chain.from_iterable(columns)
+        used = chain.from_iterable(self.columns)
+        self.seen = [a if a is b else None for a, b in zip(given, used, strict=True)]
+        self.seen.append(END)
+
+    def are_plain(self, arrays: Sequence[Any]) -> bool:
+        """Whether each array is laid out as its tensor is, in memory all of its own."""
+        try:
+            alike = list(map(LAYOUT, arrays)) == self.layouts
+        except AttributeError:  # not an array: the full check will say so
+            return False
+        return alike and self.owners.isdisjoint(map(id, arrays))
+
+    def checked_reads(self, i: int, arrays: Sequence[Any]) -> list[np.ndarray]:
+        """The same arrays, C-contiguous, after the full check."""
+        first = self.columns[0]
+        letter = KERNELS[self.kernel].arrays[i]
+        check_length(self.kernel, letter, len(arrays), len(first))
+        named = [(self.name(i, k), array) for k, array in enumerate(arrays)]
+        for (name, array), like in zip(named, first, strict=True):
+            check_kind(name, array, self.dtype, like.shape)
+            check_aligned(name, array)
+        named = [(name, a if a.flags.c_contiguous else a.copy()) for name, a in named]
+        doubtful = [(name, a) for name, a in named if not self.is_apart(a)]
+        if doubtful:
+            refuse_overlap(self.named_written(), doubtful)
+        return [array for _, array in named]
+
+    def is_apart(self, array: np.ndarray) -> bool:
+        """Whether it is plain that ``array`` shares no memory with one that is written."""
+        owner = root(array)
+        return bool(self.layouts) and owner.base is None and id(owner) not in self.owners
+
+    def named_written(self) -> list[tuple[str, np.ndarray]]:
+        """Each array that is written, with the name that messages give it."""
+        return [(self.name(i, k), array)
+                for i in self.written
+                for k, array in enumerate(self.columns[i])]
+
+
+def root(array: np.ndarray) -> np.ndarray:
+    """The array at the end of the chain of bases: its ``base`` is None if it owns memory."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def check_counts(kernel: str, columns: Columns) -> None:
+    """Refuse an unknown kernel, and columns that do not fit it or one another."""
+    if kernel not in KERNELS:
+        raise ValueError(f"unknown kernel {kernel!r}; choose from {', '.join(KERNELS)}")
+    row = KERNELS[kernel]
+    if len(columns) != len(row.arrays):
+        raise ValueError(
+            f"{kernel} takes {len(row.arrays)} columns of arrays ({', '.join(row.arrays)}), "
+            f"got {len(columns)}"
+        )
+    for letter, column in zip(row.arrays, columns, strict=True):
+        if column or letter not in row.optional:
+            check_length(kernel, letter, len(column), len(columns[0]))
+
+
+def check_length(kernel: str, letter: str, got: int, expected: int) -> None:
+    """Refuse a column that is not as long as the first one."""
+    if got != expected:
+        first = KERNELS[kernel].arrays[0]
+        raise ValueError(
+            f"{kernel}: {letter} has {got} arrays where {first} has {expected}; "
+            f"pass one {letter} for each tensor, in the order of {first}"
+        )
+
+
+def common_dtype(name: str, arrays: Sequence[np.ndarray]) -> np.dtype:
+    """The dtype that every array of the group must have: that of the very first."""
+    if not arrays:
+        return FLOATS[0]
+    check_is_array(name, arrays[0])
+    if arrays[0].dtype not in FLOATS:
+        raise TypeError(
+            f"{name} must be float32 or float64 in native byte order, got {arrays[0].dtype}; "
+            "convert it with .astype(numpy.float32)"
+        )
+    return arrays[0].dtype

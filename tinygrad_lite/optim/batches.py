@@ -1,0 +1,149 @@
+"""Batches: the parameters of a group that one call of the kernel updates.
+
+That is all of them, as long as their step counts are the same; a parameter that had no
+gradient at some step is behind, and has a batch of its own from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from ..engine import Node, mark_changed
+from ..value import Value
+
+__all__ = ["Batch", "Plan", "State"]
+
+_DATA = attrgetter("_data")
+_GRADIENT = attrgetter("_grad._data")
+
+
+class State:
+    """What an optimizer keeps of a parameter: how many steps it took, and its arrays."""
+
+    __slots__ = ("arrays", "step")
+
+    def __init__(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+        self.step = step
+        self.arrays = arrays
+
+
+class Pack:
+    """The Values of a group as one-element views of two arrays, for kernels take arrays."""
+
+    def __init__(self, params: Sequence[Node]) -> None:
+        self.values = [p for p in params if isinstance(p, Value)]
+        self.w = np.empty(len(self.values))
+        self.g = np.empty(len(self.values))
+        self.views: dict[Node, tuple] = {p: (self.w[i:i + 1], self.g[i:i + 1])
+                                         for i, p in enumerate(self.values)}
+
+    def load(self) -> None:
+        """Copy the Values' numbers and gradients into the arrays."""
+        if self.values:
+            self.w[:] = [p._data for p in self.values]
+            self.g[:] = [float(p.grad) for p in self.values]
+
+    def store(self) -> None:
+        """Give the Values their updated numbers."""
+        for p, number in zip(self.values, self.w.tolist()):
+            p._data = number
+
+
+class Batch:
+    """Parameters that one call updates.
+
+    Attributes:
+        params: the parameters, all of one dtype.
+        states: the state of each; all have taken the same number of steps.
+        fresh: whether some of their arrays have only just been made.
+        step: how many steps they have taken.
+        columns: the arrays of the states for each letter, none for one left out.
+        cache: what the kernels keep for this batch.
+    """
+
+    def __init__(self, params: list[Node], states: list[State], fresh: bool, pack: Pack,
+                 letters: Sequence[str | None]) -> None:
+        self.params = params
+        self.states = states
+        self.fresh = fresh
+        self.step = states[0].step
+        self.columns = [[s.arrays[x] for s in states] if x else () for x in letters]
+        self.cache: dict[str, Any] = {}
+        self._pack = pack
+        self._cells = [p._changed for p in params if not isinstance(p, Value)]
+
+    def arrays(self) -> list[Sequence[np.ndarray]]:
+        """The columns that the kernel takes: weights, gradients, then those of the states.
+
+        Raises:
+            AttributeError: if a Tensor has no gradient.
+        """
+        if self._pack.values:  # their views hold what `Pack.load` copied
+            views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
+            return [[w for w, _ in views], [g for _, g in views], *self.columns]
+        return [list(map(_DATA, self.params)), list(map(_GRADIENT, self.params)), *self.columns]
+
+    def finish(self) -> None:
+        """Count a step that was taken."""
+        self.step += 1
+        self.fresh = False
+        for state in self.states:
+            state.step = self.step
+        mark_changed(*self._cells)
+
+
+class Plan:
+    """The batches of a group, kept from step to step while its parameters stay the same."""
+
+    def __init__(self, params: Sequence[Node]) -> None:
+        self.params = params
+        self.pack = Pack(params)
+        self._letters: Sequence[str | None] = ()
+        self._ready: list[Node] = []
+        self._batches: list[Batch] = []
+        self._all_were_ready = False
+
+    def batches(self, letters: Sequence[str | None],
+                complete: Callable[[Node], tuple[State, bool]]
+                ) -> list[tuple[Batch, list[Sequence[np.ndarray]]]]:
+        """The batches of the parameters that have a gradient, each with its arrays.
+
+        Args:
+            letters: of the arrays that the kernel takes for each, None for one left out.
+            complete: gives a parameter's state with these arrays, and whether it is fresh.
+        """
+        if self._all_were_ready and letters == self._letters:
+            try:
+                return [(batch, batch.arrays()) for batch in self._batches]
+            except AttributeError:
+                pass  # one of them has no gradient now
+        self.pack.load()
+        ready = [p for p in self.params if p._grad is not None]
+        if letters != self._letters or not _same(ready, self._ready):
+            self._batches = self._split(ready, letters, complete)
+            self._ready = ready
+            self._letters = letters
+            self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
+        return [(batch, batch.arrays()) for batch in self._batches]
+
+    def _split(self, ready: list[Node], letters: Sequence[str | None],
+               complete: Callable[[Node], tuple[State, bool]]) -> list[Batch]:
+        """The parameters by what those of one call must have in common."""
+        found: dict[tuple, tuple[list, list]] = {}
+        for p in ready:
+            state, fresh = complete(p)
+            key = state.step, fresh, np.dtype(getattr(p, "dtype", np.float64))
+            params, states = found.setdefault(key, ([], []))
+            params.append(p)
+            states.append(state)
+        return [Batch(params, states, fresh, self.pack, letters)
+                for (_, fresh, _), (params, states) in found.items()]
+
+
+def _same(nodes: list[Node], others: list[Node]) -> bool:
+    """Whether two lists hold the very same nodes."""
+    return len(nodes) == len(others) and all(map(is_, nodes, others))

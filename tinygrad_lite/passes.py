@@ -1,0 +1,112 @@
+"""Fused passes over all parameters at once: gradients zeroed, measured, clipped; averages.
+
+Each is one kernel call for all arrays of a dtype, however many there are. It imports the
+engine, the kernels and the skins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import kernels
+from .engine import Node
+from .value import Value
+
+__all__ = [
+    "average", "clip_gradients", "gradient_norm", "scale_gradients", "zero_gradients",
+]
+
+
+def zero_gradients(parameters: Iterable[Node], backend: str | None = None) -> None:
+    """Fill every gradient that there is with zeros, in place."""
+    _update_gradients("fill", parameters, {"value": 0.0}, backend)
+
+
+def scale_gradients(parameters: Iterable[Node], factor: float) -> None:
+    """Multiply every gradient that there is by a number, in place."""
+    _update_gradients("scale", parameters, {"value": factor})
+
+
+def clip_gradients(parameters: Iterable[Node], low: float, high: float) -> None:
+    """Hold every number of every gradient between two bounds, in place; NaN stays."""
+    _update_gradients("clip", parameters, {"low": low, "high": high})
+
+
+def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> float:
+    """The norm of all gradients as if they were one vector, in double precision.
+
+    Args:
+        order: 2 for the Euclidean norm, which is one kernel call; inf for the largest
+            absolute value; any other p for the p-th root of the sum of |g| ** p.
+    """
+    arrays, numbers = _gradients(parameters)
+    if numbers:
+        arrays.append(np.array([float(p.grad) for p in numbers]))
+    if order == 2.0:
+        return math.sqrt(sum(kernels.body().square_sum(same, {})
+                             for same in _by_dtype(arrays)))
+    flat = [np.abs(g.reshape(-1), dtype=np.float64) for g in arrays]
+    return float(np.linalg.norm(np.concatenate(flat), order)) if flat else 0.0
+
+
+def average(averages: Sequence[np.ndarray], weights: Sequence[np.ndarray],
+            decay: float) -> None:
+    """a = decay * a + (1 - decay) * w for each pair: an exponential moving average.
+
+    Args:
+        averages: the a, updated in place: float32 or float64, C-contiguous.
+        weights: the w, of the same dtypes and shapes.
+        decay: how much of the average stays, from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: as the kernels, if an array does not fit.
+    """
+    for same in _by_dtype(averages):
+        known = {id(a) for a in same}
+        partners = [w for a, w in zip(averages, weights, strict=True) if id(a) in known]
+        kernels.body().update("average", [same, partners], {"decay": decay}, {})
+
+
+def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str, float],
+                      backend: str | None = None) -> None:
+    """Run a kernel on all gradients, those of Values among them."""
+    arrays, values = _gradients(parameters)
+    body = kernels.body(backend)
+    pack = np.array([float(p.grad) for p in values])
+    for same in _by_dtype([*arrays, pack] if values else arrays):
+        body.update(kernel, [same], scalars, {})
+    for p, number in zip(values, pack.tolist()):
+        p.grad = number
+
+
+def _gradients(parameters: Iterable[Any]) -> tuple[list[np.ndarray], list[Any]]:
+    """The arrays of the Tensors' gradients, ready to be changed; the Values that have one.
+
+    A gradient that the user made, and that is not contiguous or not writable, is replaced by
+    a copy first.
+    """
+    arrays = []
+    values = []
+    for p in parameters:
+        if p._grad is None:
+            continue
+        if isinstance(p, Value):
+            values.append(p)
+            continue
+        flags = p._grad._data.flags
+        if not (flags.c_contiguous and flags.writeable and flags.aligned):
+            p.grad = p._grad._data  # which copies
+        arrays.append(p._grad._data)
+    return arrays, values
+
+
+def _by_dtype(arrays: Iterable[np.ndarray]) -> list[list[np.ndarray]]:
+    """The arrays in lists of one dtype each; one that comes twice is there once."""
+    found: dict[np.dtype, dict[int, np.ndarray]] = {}
+    for array in arrays:
+        found.setdefault(array.dtype, {})[id(array)] = array
+    return [list(same.values()) for same in found.values()]
