@@ -213,8 +213,8 @@ def test_two_passes_at_once():
     ((3,), {}, TypeError, "array 0 has none"),
     ((["a", "b"],), {}, TypeError, "expects booleans, integers or floating"),
     ((np.array([1j]),), {}, TypeError, "expects booleans, integers or floating"),
-    ((X,), {"seed": -1}, ValueError, "non-negative"),
-    ((X,), {"seed": 0.5}, TypeError, "expects int"),
+    ((X,), {"seed": -1}, ValueError, "0 or greater; got -1"),
+    ((X,), {"seed": 0.5}, TypeError, "is an integer; got float"),
 ])
 def test_loader_refuses(arrays, options, error, message):
     with pytest.raises(error, match=message):
