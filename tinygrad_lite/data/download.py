@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-__all__ = ["Content", "fetch", "sha256_of"]
+__all__ = ["Content", "fetch"]
 
 _CHUNK = 1 << 16
 _RANGE_NOT_SATISFIABLE = 416
@@ -64,7 +64,7 @@ def fetch(urls: Sequence[str], path: str, content: Content, timeout: float = 30.
         "again: what has arrived is kept, and need not come again"]))
 
 
-def sha256_of(path: str) -> str:
+def _sha256(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -80,11 +80,11 @@ def _complete(url: str, part: str, content: Content, timeout: float) -> None:
     """
     if 0 < os.path.getsize(part) < content.size:
         _append(url, part, content.size, timeout)
-    if os.path.getsize(part) == content.size and sha256_of(part) == content.sha256:
+    if os.path.getsize(part) == content.size and _sha256(part) == content.sha256:
         return
     os.truncate(part, 0)
     _append(url, part, content.size, timeout)
-    got = sha256_of(part)
+    got = _sha256(part)
     if got != content.sha256:
         os.truncate(part, 0)
         raise ValueError(f"expected SHA-256 {content.sha256}; got {got}")
@@ -100,15 +100,18 @@ def _append(url: str, part: str, size: int, timeout: float) -> None:
             raise
         response = _ask(url, 0, timeout)
     with response:
-        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            os.truncate(part, 0)
+        piece = response.headers.get("Content-Range")
+        if piece is None:
+            os.truncate(part, 0)  # here comes the whole file
+        elif not piece.startswith(f"bytes {have}-"):
+            raise ValueError(f"expected the bytes from {have} on; got {piece!r}")
         _write(response, part, size)
     got = os.path.getsize(part)
     if got > size:
         os.truncate(part, 0)
         raise ValueError(f"expected {size} bytes; got more")
     if got < size:
-        raise ConnectionError(f"the connection ended after {got} of {size} bytes")
+        raise ConnectionError(f"got only {got} of {size} bytes")
 
 
 def _ask(url: str, start: int, timeout: float) -> HTTPResponse:
