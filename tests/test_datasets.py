@@ -125,6 +125,7 @@ def test_a_tilde_is_the_home_folder(load, tmp_path, monkeypatch):
     (PIXELS.reshape(5, 784), DIGITS, r"got \(5, 784\)"),
     (DIGITS, PIXELS, r"got \(5,\) and \(5, 28, 28\)"),
     (PIXELS, DIGITS[:, None], r"got \(5, 28, 28\) and \(5, 1\)"),
+    (np.uint8(3), np.uint8(3), r"got \(\) and \(\)"),
 ])
 def test_files_of_another_shape(load, tmp_path, images, labels, message):
     with pytest.raises(ValueError, match=message):

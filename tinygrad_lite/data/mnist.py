@@ -119,7 +119,7 @@ def _load(which: _Set, root: str | PathLike | None, split: str, flat: bool, down
         raise ValueError(f"{which.name} expects split 'train' or 'test'; got {split!r}")
     root = _folder(which.name, root)
     mirrors = [mirrors] if isinstance(mirrors, str) else list(mirrors or which.mirrors)
-    missing = [name for name in _FILES[split] if _find(root, name) is None]
+    missing = [name for name in _FILES[split] if not os.path.isfile(_path(root, name))]
     if missing and not download:
         raise FileNotFoundError(
             f"{which.name} expects the files {' and '.join(missing)} in {root}, as they are or "
@@ -128,12 +128,11 @@ def _load(which: _Set, root: str | PathLike | None, split: str, flat: bool, down
     for name in missing:
         _download(which, root, name, mirrors)
     images, labels = (_read(which, root, name) for name in _FILES[split])
-    n = len(images)
-    if images.shape != (n, *_SIZE) or labels.shape != (n,):
+    if images.shape[1:] != _SIZE or labels.shape != images.shape[:1]:
         raise ValueError(f"{root}: expected images of shape (N, 28, 28) and labels of shape "
                          f"(N,) for split {split!r}; got {images.shape} and {labels.shape}")
     if flat:
-        images = images.reshape(n, _SIZE[0] * _SIZE[1])
+        images = images.reshape(len(images), _SIZE[0] * _SIZE[1])
     return images / np.float32(255), labels.astype(np.int64)
 
 
@@ -145,23 +144,23 @@ def _folder(name: str, root: str | PathLike | None) -> str:
     return os.path.abspath(os.path.expanduser(root))
 
 
-def _find(root: str, name: str) -> str | None:
-    """The path of a file in the folder, packed or not; None if it is not there."""
-    paths = [os.path.join(root, name + ending) for ending in (".gz", "")]
-    return next((path for path in paths if os.path.isfile(path)), None)
+def _path(root: str, name: str) -> str:
+    """Where a file is, or is to be: packed, unless only the unpacked one is there."""
+    path = os.path.join(root, name)
+    packed = path + ".gz"
+    return path if os.path.isfile(path) and not os.path.isfile(packed) else packed
 
 
 def _download(which: _Set, root: str, name: str, mirrors: Sequence[str]) -> None:
     from .download import Content, fetch  # urllib imports slowly
 
     urls = [f"{mirror.rstrip('/')}/{name}.gz" for mirror in mirrors]
-    fetch(urls, os.path.join(root, name + ".gz"), Content(*which.contents[name]))
+    fetch(urls, _path(root, name), Content(*which.contents[name]))
 
 
 def _read(which: _Set, root: str, name: str) -> np.ndarray:
     """The array in a file, unless that is another set's, which its size gives away."""
-    path = _find(root, name)
-    assert path is not None
+    path = _path(root, name)
     for other in (_MNIST, _FASHION_MNIST):
         if other is not which and os.path.getsize(path) == other.contents[name][0]:
             raise ValueError(f"{path} is a file of {other.name}, not of {which.name}; as their "
