@@ -1,6 +1,9 @@
 """The bundled digits, and the loader that hands out batches."""
 
+import copy
 import hashlib
+import json
+import pickle
 
 import numpy as np
 import pytest
@@ -213,12 +216,269 @@ def test_two_passes_at_once():
     ((3,), {}, TypeError, "array 0 has none"),
     ((["a", "b"],), {}, TypeError, "expects booleans, integers or floating"),
     ((np.array([1j]),), {}, TypeError, "expects booleans, integers or floating"),
-    ((X,), {"seed": -1}, ValueError, "non-negative"),
-    ((X,), {"seed": 0.5}, TypeError, "expects int"),
+    ((X,), {"seed": -1}, ValueError, "0 or greater; got -1"),
+    ((X,), {"seed": 0.5}, TypeError, "is an integer; got float"),
+    ((X,), {"transform": 3}, TypeError, "transform should be a function; got 3"),
 ])
 def test_loader_refuses(arrays, options, error, message):
     with pytest.raises(error, match=message):
         DataLoader(*arrays, **options)
+
+
+# ---- transform -------------------------------------------------------------------------
+
+
+def test_transform_gets_each_batch():
+    seen = []
+
+    def double(x, y):
+        seen.append((x.copy(), y.copy()))
+        x *= 2
+        return x, y + 100
+
+    original = X.copy()
+    loader = DataLoader(original, Y, batch_size=4, transform=double)
+    assert len(loader) == 3
+    batches = list(loader)
+    assert [len(y) for _, y in seen] == [4, 4, 2]
+    assert np.array_equal(np.concatenate([x for x, _ in batches]), 2 * X)
+    assert np.array_equal(np.concatenate([y for _, y in batches]), Y + 100)
+    assert np.array_equal(original, X)
+
+
+@pytest.mark.parametrize("transform", [lambda x: x + 1, lambda x: (x + 1,)])
+def test_transform_of_a_single_array(transform):
+    (batch,), = DataLoader(Y, batch_size=10, transform=transform)
+    assert np.array_equal(batch, Y + 1)
+
+
+def test_transform_may_return_more_than_it_got():
+    for x, y, weight in DataLoader(X, Y, batch_size=4, transform=lambda x, y: (x, y, y + 0.5)):
+        assert np.array_equal(weight, y + 0.5)
+        assert np.array_equal(x, X[y])
+
+
+@pytest.mark.parametrize(("arrays", "result", "got"), [
+    ((X, Y), X, "given 2; got ndarray"),  # of two rows, it would pass for two arrays
+    ((X, Y), [X, Y], "given 2; got list"),
+    ((X, Y), None, "given 2; got NoneType"),
+    ((X,), 3, "given 1; got int"),
+])
+def test_transform_that_returns_no_arrays(arrays, result, got):
+    with pytest.raises(TypeError, match="transform should return a tuple of arrays, .*" + got):
+        next(iter(DataLoader(*arrays, transform=lambda *_: result)))
+
+
+def test_an_error_in_a_transform_passes_through_and_the_batch_is_not_counted():
+    fails = [False, True]
+
+    def transform(x):
+        if fails.pop(0):
+            raise OSError("no more")
+        return x
+
+    loader = DataLoader(Y, batch_size=4, transform=transform)
+    with pytest.raises(OSError, match="no more"):
+        list(loader)
+    assert loader.state_dict()["position"] == 4
+
+
+# ---- to stop and go on -----------------------------------------------------------------
+
+
+def as_it_is(state):
+    return state
+
+
+def through_json(state):
+    plain = {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in state.items()}
+    return json.loads(json.dumps(plain))
+
+
+def through_npz(state):
+    """As numbers come out of a file of arrays."""
+    return {name: np.array(x) for name, x in state.items()}
+
+
+def noisy(x, y):
+    return x, y + tg.rng.generator().random(len(y))
+
+
+def passes(loader, first=0, body=lambda number: None):
+    """The batches of the passes `first` to 2; body(pass) runs in the body of the loop."""
+    batches = []
+    for number in range(first, 3):
+        batches.append([])
+        for _, y in loader:
+            batches[-1].append(y.tolist())
+            body(number)
+    return batches
+
+
+@pytest.mark.parametrize("way", [as_it_is, through_json, through_npz])
+@pytest.mark.parametrize("options", [
+    {}, {"shuffle": True}, {"shuffle": True, "seed": 3}, {"seed": 3}, {"drop_last": True},
+    {"shuffle": True, "seed": 3, "drop_last": True}, {"shuffle": True, "transform": noisy},
+], ids=str)
+@pytest.mark.parametrize("stop", range(9))
+def test_a_run_stopped_at_any_batch_sees_the_same_rest(way, options, stop):
+    """Three passes of three batches, or two if the last is dropped; `stop` numbers them."""
+    def keep(number):
+        kept.append((number, loader.state_dict(), tg.get_rng_state()))
+
+    kept = []
+    tg.manual_seed(1)
+    loader = DataLoader(X, Y, batch_size=4, **options)
+    whole = passes(loader, body=keep)
+    stop %= len(kept)
+    number, state, rng_state = kept[stop]
+
+    tg.manual_seed(99)
+    if "seed" in options:
+        options = {**options, "seed": 8}  # the state brings its own
+    fresh = DataLoader(X, Y, batch_size=4, **options)
+    fresh.load_state_dict(way(state))
+    tg.set_rng_state(rng_state)
+    done = stop % len(loader) + 1
+    assert passes(fresh, number) == [whole[number][done:], *whole[number + 1:]]
+
+
+def test_state_between_passes():
+    loader = DataLoader(X, Y, batch_size=4, shuffle=True, seed=0)
+    for _ in range(2):
+        state = loader.state_dict()
+        assert state["order"].shape == (0,)
+        assert state["position"] == 0
+        expected = ids(loader)
+    fresh = DataLoader(X, Y, batch_size=4, shuffle=True, seed=1)
+    fresh.load_state_dict(state)
+    assert ids(fresh) == expected
+
+
+def test_state_as_it_is_kept():
+    loader = DataLoader(X, Y, batch_size=4, shuffle=True, seed=0)
+    batches = iter(loader)
+    _, y = next(batches)
+    state = loader.state_dict()
+    assert list(state) == ["order", "position", "generator"]
+    assert state["order"].dtype == np.int64
+    assert state["order"][:4].tolist() == y.tolist()
+    assert state["position"] == 4
+    assert state["generator"].shape == (6,)
+    next(batches)
+    assert state["position"] == 4
+    state["order"][:] = 0
+    assert np.array_equal(np.sort(loader.state_dict()["order"]), Y)
+    assert "generator" not in DataLoader(X).state_dict()
+
+
+def test_loading_copies():
+    state = {"order": Y[::-1].copy(), "position": 4}
+    loader = DataLoader(Y, batch_size=4)
+    loader.load_state_dict(state)
+    state["order"][:] = 0
+    assert [batch.tolist() for batch, in loader] == [[5, 4, 3, 2], [1, 0]]
+    assert [batch.tolist() for batch, in loader] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_a_loaded_state_is_the_state():
+    loader = DataLoader(Y, batch_size=4, shuffle=True)
+    next(iter(loader))
+    state = loader.state_dict()
+    fresh = DataLoader(Y, batch_size=4, shuffle=True)
+    fresh.load_state_dict(state)
+    for _ in range(2):
+        assert np.array_equal(fresh.state_dict()["order"], state["order"])
+        assert fresh.state_dict()["position"] == 4
+        iter(fresh)  # goes on with it, and draws nothing
+
+
+def test_a_pass_left_early_is_under_way_until_another_begins():
+    loader = DataLoader(Y, batch_size=4)
+    for _ in loader:
+        break
+    assert loader.state_dict()["position"] == 4
+    assert len(list(loader)) == 3
+    assert loader.state_dict()["position"] == 0
+
+
+def test_a_pass_begins_with_iter():
+    tg.manual_seed(0)
+    loader = DataLoader(Y, batch_size=4, shuffle=True)
+    before = tg.get_rng_state()
+    batches = iter(loader)
+    assert not np.array_equal(tg.get_rng_state(), before)
+    assert loader.state_dict()["position"] == 0
+    order = loader.state_dict()["order"]
+    assert np.array_equal(np.concatenate([batch for batch, in batches]), order)
+
+
+def test_of_two_passes_at_once_the_later_counts():
+    loader = DataLoader(Y, batch_size=4)
+    early, late = iter(loader), iter(loader)
+    next(late)
+    list(early)
+    assert loader.state_dict()["position"] == 4
+    next(late)
+    assert loader.state_dict()["position"] == 8
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_of_a_loader_stands_where_it_stood(copied):
+    loader = DataLoader(Y, batch_size=4, shuffle=True, seed=0)
+    next(iter(loader))
+    other = copied(loader)
+    assert other.state_dict()["position"] == 4
+    assert [b.tolist() for b, in other] == [b.tolist() for b, in loader]
+
+
+def test_resuming_with_another_batch_size_goes_on_with_the_next_sample():
+    loader = DataLoader(Y, batch_size=2)
+    loader.load_state_dict({"order": Y, "position": 4})
+    assert [batch.tolist() for batch, in loader] == [[4, 5], [6, 7], [8, 9]]
+
+
+GOOD = {"order": Y, "position": 4}
+WORDS = [1, 2, 3, 5, 0, 0]
+
+
+@pytest.mark.parametrize(("state", "error", "message"), [
+    (None, ValueError, "the state of a loader, .*; got None"),
+    ([1, 2], ValueError, "the state of a loader"),
+    ({}, ValueError, r"entries \['generator', 'order', 'position'\] .*; got \[\]"),
+    (GOOD, ValueError, r"'generator' if it has a seed\); got \['order', 'position'\]"),
+    ({**GOOD, "generator": WORDS, "more": 1}, ValueError, "the state of a loader"),
+    ({**GOOD, "generator": None}, TypeError, "a random state is made of integers"),
+    ({**GOOD, "generator": WORDS[:5]}, ValueError, "a random state is six numbers"),
+    ({**GOOD, "position": -1}, ValueError, "from 0 to 10, how many .*; got -1"),
+    ({**GOOD, "position": 11}, ValueError, "from 0 to 10, how many .*; got 11"),
+    ({**GOOD, "position": 4.0}, TypeError, "'position' should be an integer; got 4.0"),
+    ({**GOOD, "position": [4]}, TypeError, r"'position' should be an integer; got \[4\]"),
+    ({**GOOD, "position": None}, TypeError, "'position' should be an integer; got None"),
+    ({**GOOD, "position": True}, TypeError, "'position' should be an integer; got True"),
+    ({"order": [], "position": 4}, ValueError, "from 0 to 0, how many .*; got 4"),
+    ({**GOOD, "order": Y[:9]}, ValueError, r"each of the numbers 0 to 9 once, .* \(9,\)"),
+    ({**GOOD, "order": Y + 1}, ValueError, "each of the numbers 0 to 9 once"),
+    ({**GOOD, "order": Y // 2}, ValueError, "each of the numbers 0 to 9 once"),
+    ({**GOOD, "order": Y.reshape(2, 5)}, ValueError, r"once, .* got shape \(2, 5\)"),
+    ({**GOOD, "order": Y.astype(float)}, TypeError, "an array of integers; got float64"),
+    ({**GOOD, "order": "0123456789"}, TypeError, "an array of integers; got <U10"),
+])
+def test_a_state_that_does_not_fit_changes_nothing(state, error, message):
+    loader = DataLoader(Y, batch_size=4, shuffle=True, seed=0)
+    next(iter(loader))
+    before = loader.state_dict()
+    if isinstance(state, dict) and "position" in state and state is not GOOD:
+        state = {"generator": WORDS, **state}
+    with pytest.raises(error, match=message):
+        loader.load_state_dict(state)
+    after = loader.state_dict()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
+
+
+def test_a_state_with_a_generator_needs_a_loader_with_a_seed():
+    with pytest.raises(ValueError, match="the state of a loader"):
+        DataLoader(Y).load_state_dict({**GOOD, "generator": WORDS})
 
 
 def test_a_net_learns_the_digits():

@@ -14,7 +14,7 @@ from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
-from .rng import manual_seed
+from .rng import get_rng_state, manual_seed, set_rng_state
 from .tensor import Tensor, as_tensor
 from .value import Value
 
@@ -22,9 +22,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
-    "enable_grad", "eye", "full", "get_backend", "get_num_threads", "grad", "gradcheck",
-    "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "rand", "randn",
-    "set_backend", "set_num_threads", "zeros",
+    "enable_grad", "eye", "full", "get_backend", "get_num_threads", "get_rng_state", "grad",
+    "gradcheck", "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "rand",
+    "randn", "set_backend", "set_num_threads", "set_rng_state", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 

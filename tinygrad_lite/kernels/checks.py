@@ -30,8 +30,8 @@ def check_kind(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -
     check_is_array(name, array)
     if array.dtype != dtype:
         raise TypeError(
-            f"{name} must be {dtype} in native byte order, as the first array is, got {array.dtype}; "
-            f"convert it with .astype(numpy.{dtype})"
+            f"{name} must be {dtype} in native byte order, as the first array is, got "
+            f"{array.dtype}; convert it with .astype(numpy.{dtype})"
         )
     if array.shape != shape:
         raise ValueError(

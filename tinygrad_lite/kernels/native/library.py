@@ -7,6 +7,7 @@ threads share a large call; left out, as many as there are cores for this proces
 """
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ if lib.tgl_abi() != ABI:
     )
 
 # The type of a pointer to the elements, for each dtype that the kernels take.
-POINTERS = {
+POINTERS: dict[np.dtype, Any] = {
     np.dtype(np.float32): ffi.typeof("float *"),
     np.dtype(np.float64): ffi.typeof("double *"),
 }
