@@ -24,18 +24,18 @@ SDIST_MEMBERS = [
     "csrc/build_kernels.py",
     "csrc/kernels.h",
     "csrc/optimizer_loops.h",
-    "csrc/optimizers.c",
+    "csrc/dispatch.c",
     "pyproject.toml",
     "setup.py",
     "tests/test_packaging.py",
     "tinygrad_lite/data/digits.npz",
-    "tinygrad_lite/kernels/native.py",
+    "tinygrad_lite/kernels/native/library.py",
     "tinygrad_lite/py.typed",
 ]
 WHEEL_MEMBERS = [
     "tinygrad_lite/__init__.py",
     "tinygrad_lite/data/digits.npz",
-    "tinygrad_lite/kernels/native.py",
+    "tinygrad_lite/kernels/native/library.py",
     "tinygrad_lite/py.typed",
 ]
 LOCAL_STATE = [".*", "build", "dist", "*.egg-info", "__pycache__", "_kernels.*"]
