@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 MODE := $(if $(filter-out 0,$(TINYGRAD_LITE_NO_C)),no-c,c)
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*)
 
-.PHONY: help demo test bench lint build clean check-python check-c check-no-c
+.PHONY: help demo test bench lint build sanitize cross clean check-python check-c check-no-c
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -32,6 +32,19 @@ lint: $(VENV)/installed-dev  ## check style and types
 build:  ## compile the C kernels again, changed or not
 	rm -f $(VENV)/installed-*
 	$(MAKE) $(VENV)/installed-test
+
+# The module is built once more, watched at every access, and the kernels' tests run on it.
+sanitize: $(VENV)/installed-test  ## test the C kernels under address and undefined-behaviour checks
+	rm -rf build/sanitize
+	CFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+	LDFLAGS="-fsanitize=address,undefined" $(BIN)/python setup.py --quiet build \
+	--build-base build/sanitize --build-lib build/sanitize/lib
+	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	PYTHONPATH=build/sanitize/lib $(BIN)/pytest -q -p no:cacheprovider \
+	tests/test_kernels.py tests/test_loss_kernels.py tests/test_passes.py tests/test_optim.py
+
+cross: $(VENV)/installed-test  ## compile the C kernels for aarch64, and compare their bits under qemu
+	$(BIN)/python tests/cross/cross_check.py
 
 clean:  ## remove all that was built, .venv too
 	rm -rf $(VENV) build dist *.egg-info tinygrad_lite/kernels/_kernels.*
