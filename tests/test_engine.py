@@ -448,6 +448,21 @@ def test_grad_frees_the_graph_unless_told():
         tg.grad(y, x)
 
 
+def test_grad_takes_the_parameters_of_a_net():
+    net = tg.nn.Linear(2, 1)
+    gw, gb = tg.grad(net([3.0, 4.0]).sum(), net.parameters())
+    assert (gw.tolist(), gb.tolist()) == ([[3.0, 4.0]], [1.0])
+
+
+@pytest.mark.parametrize("wrong", [1.0, None, np.ones(1), {"x": 1}, [Value(1.0), 1.0]])
+def test_grad_wants_nodes(wrong):
+    x = leaf(1.0)
+    with pytest.raises(TypeError, match="nodes.* as outputs; got"):
+        tg.grad(wrong, x)
+    with pytest.raises(TypeError, match="nodes.* as inputs; got"):
+        tg.grad(x, wrong)
+
+
 def test_bad_arguments_of_grad():
     x = leaf(1.0, 2.0)
     y = x * 2

@@ -662,18 +662,24 @@ def _check_differentiable(node: Node) -> None:
                            "no_grad")
 
 
-def _as_list(x: Any) -> list:
-    return list(x) if isinstance(x, (list, tuple)) else [x]
+def _listed(role: str, x: Any) -> list[Node]:
+    """A node, or what an iterable holds, as a list; TypeError if that is anything but nodes."""
+    nodes = list(x) if isinstance(x, Iterable) and not isinstance(x, Node) else [x]
+    for node in nodes:
+        if not isinstance(node, Node):
+            raise TypeError(f"grad() expects nodes, one or an iterable, as {role}; got "
+                            f"{type(node).__name__}")
+    return nodes
 
 
-def grad(outputs: Node | Sequence[Node], inputs: Node | Sequence[Node],
+def grad(outputs: Node | Iterable[Node], inputs: Node | Iterable[Node],
          grad_outputs: Any = None, create_graph: bool = False,
          retain_graph: bool | None = None) -> tuple[Any, ...]:
     """The gradients of the outputs' sum with respect to each input, leaving ``.grad`` alone.
 
     Args:
         outputs: a node, or several.
-        inputs: a node, or several; leaves or not.
+        inputs: a node, or several, such as ``net.parameters()``; leaves or not.
         grad_outputs: dL/doutput for each output; ones if left out, which only outputs of one
             element allow.
         create_graph: record the sweep, so that the result can be differentiated again.
@@ -685,11 +691,14 @@ def grad(outputs: Node | Sequence[Node], inputs: Node | Sequence[Node],
 
     Raises:
         RuntimeError: as `Node.backward`, or if an input does not require a gradient.
+        TypeError: if an output or an input is no node.
         ValueError: if there are not as many `grad_outputs` as outputs.
     """
-    roots = _as_list(outputs)
-    targets = _as_list(inputs)
-    given = [None] * len(roots) if grad_outputs is None else _as_list(grad_outputs)
+    roots = _listed("outputs", outputs)
+    targets = _listed("inputs", inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(roots)
+    given = grad_outputs if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
     if len(given) != len(roots):
         raise ValueError(f"expected one of grad_outputs per output, {len(roots)}; "
                          f"got {len(given)}")
