@@ -227,6 +227,20 @@ def test_integers_divide_to_float32():
     assert (Tensor([1, 2]) * 2).dtype == np.int64
     assert Tensor([1, 2]).mean().dtype == np.float32
     assert (Tensor([1.0]) + [0.5]).dtype == np.float32
+    assert (Tensor([1]) + [0.5]).dtype == np.float32
+    assert (Value(1.0) + [0.5]).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_floats_of_a_list_have_the_precision_of_the_tensor(dtype):
+    t = Tensor([0.1], dtype=dtype)
+    for result in (t * [1.1], [1.1] * t, np.multiply([1.1], t), t * 1.1):
+        assert result.dtype == dtype
+        assert result.tolist() == (t.data * 1.1).tolist()
+    assert t == [0.1]
+    t[:] = [1 / 3]
+    t += [1 / 3]
+    assert t.tolist() == (np.array([1 / 3], dtype) * 2).tolist()
 
 
 def test_matmul_with_arrays_on_either_side():
