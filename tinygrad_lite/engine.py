@@ -120,6 +120,7 @@ class Op:
         reads: for each rule, which of ``(y, *inputs)`` it reads.
         static_names: names of the arguments behind the inputs.
         defaults: default values of static arguments.
+        smooth: whether any input has a gradient; if none has, nothing is recorded.
     """
 
     __slots__ = ("name", "forward", "rules", "each", "view", "reads", "static_names",
@@ -261,6 +262,9 @@ class Node:
         """The number as a type that divides by zero as IEEE 754 says."""
         return number
 
+    def _share_changes(self, source: Any) -> None:
+        """Be a view of the source, if they share memory, as a single number never does."""
+
     @property
     def is_leaf(self) -> bool:
         """Whether the user made this node, rather than a recorded op."""
@@ -320,8 +324,11 @@ class Node:
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
         """Call ``hook(grad)`` when a sweep has this node's whole gradient.
 
-        What the hook returns, if not None, replaces the gradient. Hooks run in the order of
-        their registration.
+        What the hook returns, if not None, replaces the gradient, which it must not change in
+        place: others may hold it. Hooks run in the order of their registration.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook away again.
 
         Raises:
             RuntimeError: if the node requires no gradient.
@@ -412,7 +419,7 @@ def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
     wrap = kinds.get(type(y)) or _highest_kind(inputs)
     result = wrap(y, data)
     if op.view:
-        result._share_changes(inputs[0])  # type: ignore[attr-defined]  # tensors only
+        result._share_changes(inputs[0])
     if differentiable and op.smooth and _mode.recording:
         result._requires_grad = True
         result._maker = op
