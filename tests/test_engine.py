@@ -840,6 +840,15 @@ def test_a_change_of_a_result_that_a_rule_reads_is_noticed(change):
         z.backward()
 
 
+@pytest.mark.parametrize("change", [add_in_place, multiply_in_place, set_all, set_one])
+def test_a_recorded_change_of_what_a_rule_reads_is_noticed_too(change):
+    _, t = interior()
+    y = t * t
+    change(t)
+    with pytest.raises(RuntimeError, match="'multiply'.*modified by an inplace operation"):
+        (y + t).sum().backward()
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_of_what_no_rule_reads_is_harmless(change):
     w, c = leaf(1.0, 2.0, 3.0), Tensor([1.0, 1.0, 1.0], dtype="float64")

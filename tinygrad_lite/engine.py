@@ -636,7 +636,10 @@ def _as_nodes(node: Node, inputs: Iterable) -> list:
 
 
 def _check_unchanged(node: Node, rule: Callable) -> None:
-    """Raise if a rule of the node's op would read data that changed after the op ran."""
+    """Raise if a rule of the node's op would read data that changed after the op ran.
+
+    A change that was recorded counts too, as in PyTorch, though the old array is still there.
+    """
     inputs: Any = node._inputs
     op: Any = node._maker
     named, rest = op.reads.get(rule, _READS_ALL)
