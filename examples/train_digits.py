@@ -161,11 +161,14 @@ def read_options():
         parser.error("--seed: expected 0 or more")
     try:
         tg.set_backend(options.backend)
+    except RuntimeError as error:
+        parser.error(f"--backend: {error}")
+    try:
         options.out.mkdir(parents=True, exist_ok=True)
         for name in ("weights.npz", "training.png"):
             check_writable(options.out / name)
-    except (OSError, RuntimeError) as error:
-        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"--out: {error.strerror}: {error.filename}")
     return options
 
 

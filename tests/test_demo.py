@@ -163,6 +163,7 @@ def test_wrong_value(option, value, tmp_path, monkeypatch, capsys):
 def test_out_that_cannot_be_written(make, tmp_path, monkeypatch, capsys):
     make(tmp_path / "out")
     line = refusal(capsys, monkeypatch, "--out", tmp_path / "out")
+    assert line.startswith("train_digits.py: --out: ")
     assert str(tmp_path / "out") in line
 
 

@@ -448,6 +448,21 @@ def test_grad_frees_the_graph_unless_told():
         tg.grad(y, x)
 
 
+def test_grad_takes_the_parameters_of_a_net():
+    net = tg.nn.Linear(2, 1)
+    gw, gb = tg.grad(net([3.0, 4.0]).sum(), net.parameters())
+    assert (gw.tolist(), gb.tolist()) == ([[3.0, 4.0]], [1.0])
+
+
+@pytest.mark.parametrize("wrong", [1.0, None, np.ones(1), {"x": 1}, [Value(1.0), 1.0]])
+def test_grad_wants_nodes(wrong):
+    x = leaf(1.0)
+    with pytest.raises(TypeError, match="nodes.* as outputs; got"):
+        tg.grad(wrong, x)
+    with pytest.raises(TypeError, match="nodes.* as inputs; got"):
+        tg.grad(x, wrong)
+
+
 def test_bad_arguments_of_grad():
     x = leaf(1.0, 2.0)
     y = x * 2
@@ -823,6 +838,15 @@ def test_a_change_of_a_result_that_a_rule_reads_is_noticed(change):
         change(y)
     with pytest.raises(RuntimeError, match="'exp'.*modified by an inplace operation"):
         z.backward()
+
+
+@pytest.mark.parametrize("change", [add_in_place, multiply_in_place, set_all, set_one])
+def test_a_recorded_change_of_what_a_rule_reads_is_noticed_too(change):
+    _, t = interior()
+    y = t * t
+    change(t)
+    with pytest.raises(RuntimeError, match="'multiply'.*modified by an inplace operation"):
+        (y + t).sum().backward()
 
 
 @pytest.mark.parametrize("change", CHANGES)

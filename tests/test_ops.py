@@ -717,6 +717,15 @@ def test_errors_of_bad_arguments():
         tg.add(x, Tensor(np.ones(4)))
 
 
+def test_lists_are_joined_cut_and_contracted_like_arrays():
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    x = Tensor(rows, dtype="float64", requires_grad=True)
+    np.testing.assert_array_equal(tg.concatenate([rows, rows]), rows + rows)
+    np.testing.assert_array_equal(tg.split(rows, 2), [rows[:1], rows[1:]])
+    assert tg.einsum("ii", rows) == 5.0
+    assert gradcheck(lambda x: tg.einsum("ij,jk", rows, x), x)
+
+
 def test_plain_data_gives_plain_data():
     for row in ARITHMETIC + FUNCTIONS:
         arrays = row.inputs(np.random.default_rng(0))

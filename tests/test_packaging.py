@@ -96,7 +96,9 @@ def sdist(tmp_path_factory):
     result = build("sdist", checkout, directory)
     assert result.returncode == 0, result.stdout + result.stderr
     with tarfile.open(the_only(directory, "*.tar.gz")) as archive:
-        archive.extractall(directory / "unpacked", filter="data")
+        # Python 3.10.12 and 3.11.4 are the first with filters
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(directory / "unpacked")
     return the_only(directory / "unpacked", "tinygrad_lite-*")
 
 

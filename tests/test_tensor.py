@@ -227,6 +227,20 @@ def test_integers_divide_to_float32():
     assert (Tensor([1, 2]) * 2).dtype == np.int64
     assert Tensor([1, 2]).mean().dtype == np.float32
     assert (Tensor([1.0]) + [0.5]).dtype == np.float32
+    assert (Tensor([1]) + [0.5]).dtype == np.float32
+    assert (Value(1.0) + [0.5]).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_floats_of_a_list_have_the_precision_of_the_tensor(dtype):
+    t = Tensor([0.1], dtype=dtype)
+    for result in (t * [1.1], [1.1] * t, np.multiply([1.1], t), t * 1.1):
+        assert result.dtype == dtype
+        assert result.tolist() == (t.data * 1.1).tolist()
+    assert t == [0.1]
+    t[:] = [1 / 3]
+    t += [1 / 3]
+    assert t.tolist() == (np.array([1 / 3], dtype) * 2).tolist()
 
 
 def test_matmul_with_arrays_on_either_side():
@@ -243,10 +257,10 @@ def test_matmul_with_arrays_on_either_side():
                                    np.complex64(1)], ids=lambda x: type(x).__name__)
 @pytest.mark.parametrize("function", OPERATORS, **ids)
 def test_operators_refuse_what_is_no_number(function, other):
-    with pytest.raises(TypeError):
-        function(Tensor([1.0]), other)
-    with pytest.raises(TypeError):
-        function(other, Tensor([1.0]))
+    for left, right in [(Tensor([1.0]), other), (other, Tensor([1.0]))]:
+        with pytest.raises(TypeError) as error:
+            function(left, right)
+        assert "NotImplementedType" not in str(error.value)
 
 
 def test_numpy_reads_tensors():
@@ -276,7 +290,10 @@ def test_astype():
 def test_logic_of_masks():
     t = Tensor([1.0, 2.0, 3.0])
     assert ((t > 1) & (t < 3)).tolist() == [False, True, False]
-    assert ((t < 2) | np.array([False, False, True])).tolist() == [True, False, True]
+    last = np.array([False, False, True])
+    assert ((t < 2) | last).tolist() == (last | (t < 2)).tolist() == [True, False, True]
+    assert ((t > 1) & last).tolist() == (last & (t > 1)).tolist() == [False, False, True]
+    assert (np.True_ & (t > 1)).tolist() == (True & (t > 1)).tolist() == [False, True, True]
     assert (~(t > 1)).tolist() == [True, False, False]
 
 

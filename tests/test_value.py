@@ -148,6 +148,16 @@ def test_operators_with_numbers_on_either_side(function, number):
         assert gradcheck(f, v, order=2)
 
 
+@pytest.mark.parametrize("function", [tg.flip, tg.transpose, tg.squeeze, tg.sum, tg.cumsum],
+                         **ids)
+def test_a_value_passes_through_functions_of_arrays(function):
+    v = Value(1.5)
+    y = function(v) * 1
+    assert float(y) == 1.5
+    y.backward()
+    assert v.grad == 1.0
+
+
 @pytest.mark.parametrize("function", OPERATORS, **ids)
 def test_operators_of_two_values(function):
     a, b = Value(1.5), Value(2.5)

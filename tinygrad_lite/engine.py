@@ -120,6 +120,7 @@ class Op:
         reads: for each rule, which of ``(y, *inputs)`` it reads.
         static_names: names of the arguments behind the inputs.
         defaults: default values of static arguments.
+        smooth: whether any input has a gradient; if none has, nothing is recorded.
     """
 
     __slots__ = ("name", "forward", "rules", "each", "view", "reads", "static_names",
@@ -261,6 +262,9 @@ class Node:
         """The number as a type that divides by zero as IEEE 754 says."""
         return number
 
+    def _share_changes(self, source: Any) -> None:
+        """Be a view of the source, if they share memory, as a single number never does."""
+
     @property
     def is_leaf(self) -> bool:
         """Whether the user made this node, rather than a recorded op."""
@@ -320,8 +324,11 @@ class Node:
     def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
         """Call ``hook(grad)`` when a sweep has this node's whole gradient.
 
-        What the hook returns, if not None, replaces the gradient. Hooks run in the order of
-        their registration.
+        What the hook returns, if not None, replaces the gradient, which it must not change in
+        place: others may hold it. Hooks run in the order of their registration.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook away again.
 
         Raises:
             RuntimeError: if the node requires no gradient.
@@ -412,7 +419,7 @@ def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
     wrap = kinds.get(type(y)) or _highest_kind(inputs)
     result = wrap(y, data)
     if op.view:
-        result._share_changes(inputs[0])  # type: ignore[attr-defined]  # tensors only
+        result._share_changes(inputs[0])
     if differentiable and op.smooth and _mode.recording:
         result._requires_grad = True
         result._maker = op
@@ -629,7 +636,10 @@ def _as_nodes(node: Node, inputs: Iterable) -> list:
 
 
 def _check_unchanged(node: Node, rule: Callable) -> None:
-    """Raise if a rule of the node's op would read data that changed after the op ran."""
+    """Raise if a rule of the node's op would read data that changed after the op ran.
+
+    A change that was recorded counts too, as in PyTorch, though the old array is still there.
+    """
     inputs: Any = node._inputs
     op: Any = node._maker
     named, rest = op.reads.get(rule, _READS_ALL)
@@ -662,18 +672,24 @@ def _check_differentiable(node: Node) -> None:
                            "no_grad")
 
 
-def _as_list(x: Any) -> list:
-    return list(x) if isinstance(x, (list, tuple)) else [x]
+def _listed(role: str, x: Any) -> list[Node]:
+    """A node, or what an iterable holds, as a list; TypeError if that is anything but nodes."""
+    nodes = list(x) if isinstance(x, Iterable) and not isinstance(x, Node) else [x]
+    for node in nodes:
+        if not isinstance(node, Node):
+            raise TypeError(f"grad() expects nodes, one or an iterable, as {role}; got "
+                            f"{type(node).__name__}")
+    return nodes
 
 
-def grad(outputs: Node | Sequence[Node], inputs: Node | Sequence[Node],
+def grad(outputs: Node | Iterable[Node], inputs: Node | Iterable[Node],
          grad_outputs: Any = None, create_graph: bool = False,
          retain_graph: bool | None = None) -> tuple[Any, ...]:
     """The gradients of the outputs' sum with respect to each input, leaving ``.grad`` alone.
 
     Args:
         outputs: a node, or several.
-        inputs: a node, or several; leaves or not.
+        inputs: a node, or several, such as ``net.parameters()``; leaves or not.
         grad_outputs: dL/doutput for each output; ones if left out, which only outputs of one
             element allow.
         create_graph: record the sweep, so that the result can be differentiated again.
@@ -685,11 +701,14 @@ def grad(outputs: Node | Sequence[Node], inputs: Node | Sequence[Node],
 
     Raises:
         RuntimeError: as `Node.backward`, or if an input does not require a gradient.
+        TypeError: if an output or an input is no node.
         ValueError: if there are not as many `grad_outputs` as outputs.
     """
-    roots = _as_list(outputs)
-    targets = _as_list(inputs)
-    given = [None] * len(roots) if grad_outputs is None else _as_list(grad_outputs)
+    roots = _listed("outputs", outputs)
+    targets = _listed("inputs", inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(roots)
+    given = grad_outputs if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
     if len(given) != len(roots):
         raise ValueError(f"expected one of grad_outputs per output, {len(roots)}; "
                          f"got {len(given)}")

@@ -88,9 +88,14 @@ def flatten(a):
     return reshape(a, (-1,))
 
 
+def _arrays(given: Sequence) -> list:
+    """Nodes as they are, lists and numbers as arrays."""
+    return [x if isinstance(x, Node) else np.asarray(x) for x in given]
+
+
 def concatenate(arrays: Sequence, axis: int | None = 0) -> Any:
     """y = the arrays one after another along an existing axis; flattened for None."""
-    arrays = [a if isinstance(a, Node) else np.asarray(a) for a in arrays]
+    arrays = _arrays(arrays)
     if axis is None:
         return _concatenate(*[flatten(a) for a in arrays], axis=0)
     return _concatenate(*arrays, axis=axis)
@@ -107,6 +112,7 @@ def split(a: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     Raises:
         ValueError: if a whole number of equal pieces does not fit.
     """
+    (a,) = _arrays([a])
     n = a.shape[axis]
     cuts = indices_or_sections
     if isinstance(cuts, (int, np.integer)):
@@ -143,7 +149,7 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     """
     terms, out = _explicit(subscripts.replace(" ", ""), operands)
     plain = []
-    for k, (term, x) in enumerate(zip(terms, operands)):
+    for k, (term, x) in enumerate(zip(terms, _arrays(operands))):
         terms[k], x = _take_diagonals(term, x)
         plain.append(x)
     return _einsum(*plain, subscripts=",".join(terms) + "->" + out)

@@ -584,11 +584,16 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return sum(g, axis=repeated, keepdims=True) if repeated else g
 
 
-def as_operand(x: Any) -> Any:
+def as_operand(x: Any, beside: Node) -> Any:
     """An operand of an operator: a node, an array, a Python number; lists become arrays.
 
     A NumPy scalar becomes a Python number, so that ``np.float64(2) * t`` keeps the dtype of
-    t, as PyTorch does.
+    t, as PyTorch does. The floats of a list take the dtype of the Tensor beside it, or else
+    the default, float32.
+
+    Args:
+        x: what stands on one side of the operator.
+        beside: the node on the other side.
 
     Returns:
         The operand, or NotImplemented for anything else.
@@ -597,7 +602,9 @@ def as_operand(x: Any) -> Any:
         return x
     if isinstance(x, (list, tuple)):
         x = np.array(x)
-        x = x.astype(np.float32) if x.dtype == np.float64 else x
+        if x.dtype == np.float64:
+            dtype = getattr(beside._data, "dtype", np.dtype(np.float32))
+            x = x.astype(dtype if dtype.kind == "f" else np.float32)
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biuf":
         return x if isinstance(x, np.ndarray) else x.item()
     return NotImplemented
@@ -614,7 +621,7 @@ def _operator(function: Callable, reflected: bool = False) -> Callable:
     this = function.op  # type: ignore[attr-defined]  # every op's function has it
 
     def method(self, other):
-        other = as_operand(other)
+        other = as_operand(other, self)
         if other is NotImplemented:
             return other
         return apply(this, (other, self) if reflected else (self, other), _NO_STATIC)

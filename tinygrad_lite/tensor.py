@@ -27,7 +27,7 @@ def _in_place(function: Callable) -> Callable:
     It writes into the memory of t, unless a graph records the change.
     """
     def method(self: Tensor, other: Any) -> Any:
-        other = ops.as_operand(other)
+        other = ops.as_operand(other, self)
         if other is NotImplemented:
             return NotImplemented
         if self._joins_graph(other):
@@ -272,7 +272,10 @@ class Tensor(Operators):
         function = _NUMPY_FUNCTIONS.get(ufunc)
         if function is None or options or method != "__call__":
             return NotImplemented
-        return function(*map(ops.as_operand, inputs))
+        operands = [ops.as_operand(x, self) for x in inputs]
+        if any(x is NotImplemented for x in operands):
+            return NotImplemented
+        return function(*operands)
 
     def __len__(self) -> int:
         if not self._data.ndim:
@@ -345,7 +348,7 @@ class Tensor(Operators):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = _plain_index(index)
-        value = ops.as_operand(value)
+        value = ops.as_operand(value, self)
         if value is NotImplemented:
             raise TypeError("a Tensor takes numbers, arrays and nodes as elements; join nodes "
                             "in one with tg.stack first")
@@ -462,12 +465,14 @@ class Tensor(Operators):
 _new = Tensor.__new__
 
 
-_NUMPY_FUNCTIONS = {
-    getattr(np, name): getattr(ops, name)
-    for name in ("abs", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal",
-                 "less", "less_equal", "log", "log1p", "matmul", "maximum", "minimum",
-                 "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt",
-                 "subtract", "tanh")
+_NUMPY_FUNCTIONS: dict[Any, Callable] = {
+    **{getattr(np, name): getattr(ops, name)
+       for name in ("abs", "add", "cos", "divide", "equal", "exp", "greater", "greater_equal",
+                    "less", "less_equal", "log", "log1p", "matmul", "maximum", "minimum",
+                    "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt",
+                    "subtract", "tanh")},
+    np.bitwise_and: lambda a, b: as_tensor(a) & b,
+    np.bitwise_or: lambda a, b: as_tensor(a) | b,
 }
 
 

@@ -202,7 +202,7 @@ def _compare(value: Value, other: Any, compare: Any) -> Any:
     """A bool for two numbers; a boolean Tensor if the other is an array."""
     if isinstance(other, Value):
         return bool(compare(value._data, other._data))
-    other = ops.as_operand(other)
+    other = ops.as_operand(other, value)
     if other is NotImplemented:
         return other
     if isinstance(other, (int, float)):
