@@ -5,7 +5,9 @@ that follows the optimizer's docstring, with PyTorch, and between the backends.
 """
 
 import copy
+import importlib
 import os
+import re
 import threading
 
 import numpy as np
@@ -471,6 +473,123 @@ def test_momentum_switched_on_later_starts_like_a_first_step():
     assert w.item() == -3.0  # b = 0.5 * 1 + (1 - 0.5) * 1
 
 
+def test_steps_are_counted():
+    w = leaf(np.zeros(1))
+    descent = SGD([w], lr=1.0)
+    assert descent.steps_taken == 0
+    take_steps(descent, [w], [[np.ones(1)], [None]])
+    assert descent.steps_taken == 2
+
+
+@every_optimizer
+@every_backend
+def test_parameters_of_a_group_may_be_exchanged(optimizer, backend):
+    """A layer is replaced in the middle of training: the optimizer goes on with the new one."""
+    first, second = leaf(np.ones(2)), leaf(np.ones(3))
+    descent = optimizer([first], lr=0.1, backend=backend)
+    take_steps(descent, [first], [[np.ones(2)]])
+    before = first.tolist()
+    descent.param_groups[0]["params"] = [second]
+    take_steps(descent, [second], [[np.ones(3)]])
+    assert first.tolist() == before
+    assert (second.numpy() < 1).all()
+
+
+@pytest.mark.skipif(WITHOUT_C, reason="built without C on purpose")
+@every_optimizer
+def test_a_step_is_one_call_however_many_tensors(optimizer, monkeypatch):
+    module = importlib.import_module("tinygrad_lite.kernels.native.update")
+    lib = module.lib
+    calls = []
+
+    class Counting:
+        def __getattr__(self, name):
+            calls.append(name)
+            return getattr(lib, name)
+
+    weights, gradients = problem(np.float32, steps=3)
+    parameters = [leaf(w) for w in weights]
+    descent = optimizer(parameters, backend="c")
+    take_steps(descent, parameters, gradients[:1])
+    monkeypatch.setattr(module, "lib", Counting())
+    take_steps(descent, parameters, gradients[1:])
+    assert calls == ["tgl_update"] * 2
+
+
+# ---- parameters with names -------------------------------------------------------------
+
+
+def named(weights):
+    return [(f"layer.{i}", leaf(w)) for i, w in enumerate(weights)]
+
+
+@every_optimizer
+def test_names_change_no_number(optimizer):
+    weights, gradients = problem(np.float32, steps=3)
+    pairs = named(weights)
+    take_steps(optimizer(pairs), [p for _, p in pairs], gradients)
+    expected = trained(optimizer, {}, weights, gradients)
+    assert bits(p.numpy() for _, p in pairs) == bits(expected)
+
+
+@every_row
+def test_a_state_by_name_is_loaded_in_any_order(optimizer, options):
+    weights, gradients = problem(np.float64, steps=6)
+    pairs = named(weights)
+    first = optimizer(pairs, **options)
+    take_steps(first, [p for _, p in pairs], gradients[:3])
+    state = first.state_dict()
+    assert state["param_groups"][0]["params"] == [name for name, _ in pairs]
+    assert set(state["state"]) == {name for name, _ in pairs}
+    turned = [(name, leaf(p.numpy())) for name, p in reversed(pairs)]
+    second = optimizer(turned, **options)
+    second.load_state_dict(state)
+    take_steps(first, [p for _, p in pairs], gradients[3:])
+    take_steps(second, [p for _, p in turned], [step[::-1] for step in gradients[3:]])
+    assert bits(p.numpy() for _, p in turned[::-1]) == bits(p.numpy() for _, p in pairs)
+
+
+def test_names_and_order_load_into_each_other():
+    """Where only one side has names, the order counts."""
+    weights, gradients = problem(np.float64, steps=1)
+    pairs = named(weights)
+    with_names = Adam(pairs)
+    take_steps(with_names, [p for _, p in pairs], gradients)
+    without = Adam([leaf(w) for w in weights])
+    without.load_state_dict(with_names.state_dict())
+    state = without.state_dict()["state"]
+    assert list(state) == list(range(len(weights)))
+    with_names.load_state_dict(without.state_dict())
+    for i, (name, _) in enumerate(pairs):
+        assert bits([state[i]["m"]]) == bits([with_names.state_dict()["state"][name]["m"]])
+
+
+def test_groups_of_named_parameters():
+    pairs = named([np.ones(1), np.ones(2), np.ones(3)])
+    adam = Adam([{"params": pairs[:1], "lr": 0.1}, {"params": pairs[1:]}])
+    groups = adam.state_dict()["param_groups"]
+    assert [group["params"] for group in groups] == [["layer.0"], ["layer.1", "layer.2"]]
+    assert "param_names" not in groups[0]
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: [("a", scalar()), scalar()], "all optimizer params should be with names, or all"),
+    (lambda: [("a", scalar()), ("a", scalar())], "different names"),
+    (lambda: [{"params": [("a", scalar())]}, {"params": [scalar()]}],
+     "in every parameter group"),
+    (lambda: [{"params": [("a", scalar())]}, {"params": [("a", scalar())]}], "['a'] twice"),
+], ids=["some", "one twice", "in one group", "in two groups"])
+def test_wrong_names(make, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        SGD(make())
+
+
+def test_a_state_with_other_names_is_refused():
+    state = Adam([("a", scalar()), ("b", scalar())]).state_dict()
+    with pytest.raises(ValueError, match=r"only on one side: \['b', 'c'\]"):
+        Adam([("a", scalar()), ("c", scalar())]).load_state_dict(state)
+
+
 # ---- parameters that rest --------------------------------------------------------------
 
 
@@ -801,6 +920,14 @@ WRONG_SETTINGS = [
     (Adam, {"betas": (0.9,)}, "Invalid betas"),
     (Adam, {"betas": (0.9, 0.9, 0.9)}, "Invalid betas"),
     (Adam, {"betas": 0.9}, "Invalid betas"),
+    (AdamW, {"betas": (1.0, 0.999)}, "Invalid beta parameter at index 0: 1.0"),
+    (Adadelta, {"rho": 1.5}, "Invalid rho value: 1.5; expected at least 0, at most 1"),
+    (Adadelta, {"rho": -0.5}, "Invalid rho value: -0.5"),
+    (Adadelta, {"eps": -1}, "Invalid epsilon value: -1"),
+    (RMSprop, {"alpha": -0.5}, "Invalid alpha value: -0.5"),
+    (RMSprop, {"momentum": -0.5}, "Invalid momentum value: -0.5"),
+    (RMSprop, {"eps": -1}, "Invalid epsilon value: -1"),
+    (Momentum, {"nesterov": True, "momentum": 0.0}, "Nesterov momentum requires a momentum"),
     *((optimizer, {"backend": "cuda"}, "unknown backend 'cuda'") for optimizer in ALL),
 ]
 
@@ -823,6 +950,20 @@ def test_wrong_settings_of_a_group(optimizer, options, words):
 def test_a_setting_that_is_no_number(optimizer, lr):
     with pytest.raises(TypeError, match="Invalid learning rate: expected a number"):
         optimizer([scalar()], lr=lr)
+
+
+@pytest.mark.parametrize(("optimizer", "name"), [
+    *((optimizer, "maximize") for optimizer in ALL), (SGD, "nesterov"), (Momentum, "nesterov"),
+    (Adagrad, "eps_inside"), (RMSprop, "centered"), (RMSprop, "eps_inside"), (Adam, "amsgrad"),
+    (Adam, "eps_hat")], ids=label)
+def test_a_switch_is_true_or_false(optimizer, name):
+    with pytest.raises(TypeError, match=f"Invalid {name}: expected True or False; got 'no'"):
+        optimizer([scalar()], **{name: "no"})
+
+
+def test_dampening_is_a_number():
+    with pytest.raises(TypeError, match="Invalid dampening value: expected a number; got 'a'"):
+        SGD([scalar()], momentum=0.9, dampening="a")
 
 
 @every_optimizer

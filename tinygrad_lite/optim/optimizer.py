@@ -18,7 +18,7 @@ from ..engine import Node
 from ..kernels.groups import checked, plain_scalars
 from ..value import Value
 from .batches import Batch, Plan, State
-from .parameters import as_groups, as_list, check_parameter, split_names
+from .parameters import as_groups, as_list, check_parameter, check_switches, split_names
 
 __all__ = ["Optimizer"]
 
@@ -174,6 +174,7 @@ class Optimizer:
         if names is not None:
             complete["param_names"] = names
         self._refuse_unknown(complete)
+        check_switches(complete)
         self._check(complete)
         self._refuse_known(params, names)
         self.param_groups.append(complete)
@@ -259,6 +260,7 @@ class Optimizer:
         fresh = [{**old, **new, "params": old["params"]}
                  for old, new in zip(self.param_groups, groups)]
         for group in fresh:
+            check_switches(group)
             self._check(group)
         saved = state_dict["state"]
         states = {p: self._adopt(p, k, saved[k]) for p, k in key.items() if k in saved}

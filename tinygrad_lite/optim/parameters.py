@@ -11,8 +11,8 @@ import numpy as np
 from ..engine import Node
 
 __all__ = [
-    "as_groups", "as_list", "check_betas", "check_parameter", "check_range", "eps_places",
-    "split_names",
+    "as_groups", "as_list", "check_betas", "check_number", "check_parameter", "check_range",
+    "check_switches", "eps_places", "split_names",
 ]
 
 
@@ -66,6 +66,22 @@ def check_parameter(p: Any) -> None:
         raise TypeError(f"optimizers update float32 and float64; got a parameter of {dtype}")
 
 
+def check_number(name: str, number: Any) -> None:
+    """Raise TypeError unless it is a number."""
+    if isinstance(number, bool) or not isinstance(number, (int, float, np.number)):
+        raise TypeError(f"Invalid {name}: expected a number; got {number!r}")
+
+
+def check_switches(group: Mapping[str, Any]) -> None:
+    """Raise TypeError for a setting that should be True or False, and is neither."""
+    for name in SWITCHES & group.keys():
+        if not isinstance(group[name], (bool, np.bool_)):
+            raise TypeError(f"Invalid {name}: expected True or False; got {group[name]!r}")
+
+
+SWITCHES = {"amsgrad", "centered", "eps_hat", "eps_inside", "maximize", "nesterov"}
+
+
 def check_range(name: str, number: float, below: float = math.inf,
                 most: float = math.inf) -> None:
     """Raise unless 0 <= number < below and number <= most, which nan never is.
@@ -74,8 +90,7 @@ def check_range(name: str, number: float, below: float = math.inf,
         TypeError: if it is no number.
         ValueError: if it is out of range.
     """
-    if isinstance(number, bool) or not isinstance(number, (int, float, np.number)):
-        raise TypeError(f"Invalid {name}: expected a number; got {number!r}")
+    check_number(name, number)
     if not 0 <= number < below or number > most:
         bound = f", below {below}" if below < math.inf else ""
         bound += f", at most {most}" if most < math.inf else ""

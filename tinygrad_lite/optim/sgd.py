@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .optimizer import Optimizer
-from .parameters import check_range
+from .parameters import check_number, check_range
 
 __all__ = ["SGD"]
 
@@ -54,6 +54,7 @@ class SGD(Optimizer):
     def _check(self, group: Mapping[str, Any]) -> None:
         check_range("learning rate", group["lr"])
         check_range("momentum value", group["momentum"])
+        check_number("dampening value", group["dampening"])
         check_range("weight_decay value", group["weight_decay"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening; got "
