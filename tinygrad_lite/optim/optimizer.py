@@ -32,6 +32,7 @@ class Optimizer:
     Attributes:
         param_groups: a list of dicts; a setting changed there counts from the next step.
         state: for each parameter its step count and arrays, made at its first step.
+        steps_taken: how many times `step` was called; schedules read it.
 
     Raises:
         TypeError: if `params` is a single node, or holds something else than nodes.
@@ -50,6 +51,7 @@ class Optimizer:
         self.defaults = settings
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Node, dict[str, Any]] = {}
+        self.steps_taken = 0
         self._packs: list[_Pack] = []
         self._caches: dict[tuple[int, int], dict] = {}
         self._lock = Lock()  # C runs without the interpreter's own
@@ -91,6 +93,7 @@ class Optimizer:
         """
         with self._lock:
             self._step()
+            self.steps_taken += 1
 
     def _step(self) -> None:
         body = kernels.body(self.backend)
