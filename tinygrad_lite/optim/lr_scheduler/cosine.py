@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..optimizer import Optimizer, check_range
-from .scheduler import LRScheduler, whole
+from .scheduler import LRScheduler, plain, whole
 
 __all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
 
@@ -92,6 +94,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     def _check(self) -> None:
         whole("T_0", self.T_0)
         whole("T_mult", self.T_mult)
+        if not isinstance(self.eta_min, (int, float, np.number)):
+            raise ValueError(f"Expected float or int eta_min, but got {self.eta_min!r}")
         check_range("eta_min", self.eta_min)
 
     def _check_progress(self) -> None:
@@ -118,7 +122,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             super().step()
         else:
             check_range("epoch", epoch)
-            self._all_or_nothing(self._go_to, epoch)
+            self._all_or_nothing(self._go_to, plain("epoch", epoch))
 
     def _begin(self, last_epoch: int) -> None:
         self._go_to(last_epoch + 1)

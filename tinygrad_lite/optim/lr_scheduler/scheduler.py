@@ -7,7 +7,7 @@ groups, keeps the count, and saves and restores all of it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -284,14 +284,12 @@ def per_group(name: str, x: Any, optimizer: Optimizer,
     return numbers
 
 
-def increasing(name: str, numbers: Iterable[int]) -> list[int]:
-    """A list of integers, 0 or more, none smaller than the one before; else ValueError."""
-    numbers = list(numbers)
+def increasing(name: str, numbers: list[int]) -> None:
+    """Raise unless they are integers, 0 or more, none smaller than the one before."""
     for n in numbers:
         whole(name, n, 0)
     if numbers != sorted(numbers):
         raise ValueError(f"Expected {name} in increasing order; got {numbers}")
-    return numbers
 
 
 def plain(name: str, x: Any) -> Any:
@@ -303,4 +301,4 @@ def plain(name: str, x: Any) -> Any:
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
     raise TypeError(f"a scheduler's state holds numbers, strings and lists; got "
-                    f"{type(x).__name__} in '{name}'. Name what need not be saved in the class's `unsaved`")
+                    f"{type(x).__name__} in '{name}', which the class may name in `unsaved`")
