@@ -436,6 +436,24 @@ def test_a_state_holds_plain_things_only():
     assert "lr_lambdas" not in scheduler._schedulers[2].state_dict()
 
 
+def test_numbers_of_numpy_do_not_lower_the_precision():
+    """As they would: a Python float times a np.float32 is a np.float32."""
+    optimizer = an_optimizer(rates=[np.float32(0.1)])
+    scheduler = lr_scheduler.ChainedScheduler([
+        lr_scheduler.ExponentialLR(optimizer, np.float32(0.9)),
+        lr_scheduler.CosineAnnealingLR(optimizer, np.int32(9), np.float32(0.001)),
+        lr_scheduler.MultiStepLR(optimizer, np.array([2]), np.float32(0.5))])
+    run(optimizer, scheduler, 4)
+    fresh = an_optimizer(rates=[0.0])
+    resumed = lr_scheduler.ChainedScheduler([
+        lr_scheduler.ExponentialLR(fresh, 1), lr_scheduler.CosineAnnealingLR(fresh, 1),
+        lr_scheduler.MultiStepLR(fresh, [])])
+    resumed.load_state_dict(scheduler.state_dict())
+    rows = run(fresh, resumed, 9)
+    assert rows == run(optimizer, scheduler, 9)
+    assert {type(rate) for row in rows for rate in row} == {float}
+
+
 def test_a_state_is_a_copy():
     optimizer = an_optimizer()
     scheduler = lr_scheduler.MultiStepLR(optimizer, [2, 4])

@@ -122,7 +122,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             super().step()
         else:
             check_range("epoch", epoch)
-            self._all_or_nothing(self._go_to, plain("epoch", epoch))
+            self._all_or_nothing(self._go_to, plain(epoch))
 
     def _begin(self, last_epoch: int) -> None:
         self._go_to(last_epoch + 1)

@@ -63,7 +63,7 @@ class LRScheduler:
                 raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when "
                                "resuming a scheduler with last_epoch >= 0; load the "
                                "optimizer's state first, or leave last_epoch out")
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.base_lrs = [plain(group["initial_lr"]) for group in optimizer.param_groups]
         self._begin(last_epoch)
 
     def _attach(self, optimizer: Optimizer) -> None:
@@ -74,15 +74,17 @@ class LRScheduler:
         self._idle_at = optimizer.steps_taken
         self._last_lr = self._rates()
         self._check()
+        vars(self).update({name: plain(x) for name, x in vars(self).items()
+                           if name not in self.unsaved})
 
     def _note_initial(self) -> None:
         """Note in each group the rate that the schedule starts from."""
         for group in self.optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
+            group.setdefault("initial_lr", plain(group["lr"]))
 
     def _rates(self) -> list[float]:
         """The rates that the groups have now."""
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [plain(group["lr"]) for group in self.optimizer.param_groups]
 
     # ---- what a subclass says ----------------------------------------------------------
 
@@ -201,9 +203,9 @@ class LRScheduler:
 
         "lr" holds the rates of the groups at this moment, so that loading restores them.
         """
-        state = {name: plain(name, x) for name, x in vars(self).items()
-                 if name not in self.unsaved}
-        return {**state, "started": self._started(), "lr": plain("lr", self._rates())}
+        state = {name: plain(x) for name, x in vars(self).items() if name not in self.unsaved}
+        check_plain(state)
+        return {**state, "started": self._started(), "lr": self._rates()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a state, and give the groups the rates that they had when it was saved.
@@ -292,13 +294,18 @@ def increasing(name: str, numbers: list[int]) -> None:
         raise ValueError(f"Expected {name} in increasing order; got {numbers}")
 
 
-def plain(name: str, x: Any) -> Any:
-    """x in Python's own numbers and lists; TypeError for anything else."""
+def plain(x: Any) -> Any:
+    """x with Python's numbers for NumPy's, whose precision would be another, in new lists."""
     if isinstance(x, (list, tuple)):
-        return [plain(name, item) for item in x]
-    if isinstance(x, np.generic):
-        return x.item()
-    if x is None or isinstance(x, (bool, int, float, str)):
-        return x
-    raise TypeError(f"a scheduler's state holds numbers, strings and lists; got "
-                    f"{type(x).__name__} in '{name}', which the class may name in `unsaved`")
+        return [plain(item) for item in x]
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def check_plain(state: dict[str, Any]) -> None:
+    """Raise TypeError for entries that are no numbers, strings or lists of them."""
+    for name, x in state.items():
+        for item in x if isinstance(x, list) else [x]:
+            if not isinstance(item, (bool, int, float, str, type(None))):
+                raise TypeError("a scheduler's state holds numbers, strings and lists; got "
+                                f"{type(item).__name__} in '{name}', which the class may name "
+                                "in `unsaved`")
