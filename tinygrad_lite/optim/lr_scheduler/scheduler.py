@@ -268,7 +268,8 @@ def check_mapping(kind: str, state: Any) -> None:
 
 def whole(name: str, n: Any, low: int = 1) -> None:
     """Raise unless n is an integer, low or more: TypeError, ValueError."""
-    check_range(name, n, float("-inf"))
+    if isinstance(n, bool) or not isinstance(n, (int, float, np.number)):
+        raise TypeError(f"Invalid {name}: expected an integer; got {n!r}")
     if not isinstance(n, (int, np.integer)) or n < low:
         raise ValueError(f"Expected {name} to be an integer, {low} or more; got {n}")
 
