@@ -1,5 +1,6 @@
-"""Optimizers; each is its state and one kernel."""
+"""Optimizers, each its state and one kernel; and schedules of their rates."""
 
+from . import lr_scheduler
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam
@@ -11,4 +12,5 @@ from .sgd import SGD
 
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Momentum", "Optimizer", "RMSprop",
+    "lr_scheduler",
 ]

@@ -1,35 +1,23 @@
-"""Initial values for weights: they fill a Tensor in place, outside any graph.
+"""Initial values whose spread depends on how many numbers a weight meets.
 
-A layer passes on numbers whose spread is that of its input, neither larger nor smaller from
-layer to layer, if its weights have the right standard deviation; which one that is depends
-on how many numbers a weight meets:
-
-- fan_in, how many inputs feed one output: the length of axis 1, times the area of the
-  kernel for a convolution, whose weight is (out, in, height, width);
-- fan_out, how many outputs one input feeds: the same with axis 0.
-
-All numbers come from `rng`, hence are governed by `manual_seed`; they are drawn in float64
-and rounded, so that weights of both precisions begin alike. Every function returns the
-Tensor. It imports the engine, the random generator and Tensor.
+It imports the plain initialisers.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .. import rng
-from ..engine import no_grad
-from ..tensor import Tensor
+from ...tensor import Tensor
+from .plain import normal_, shape_to_draw, uniform_
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 __all__ = [
-    "calculate_gain", "constant_", "he_normal_", "he_uniform_", "kaiming_normal_",
-    "kaiming_uniform_", "normal_", "ones_", "uniform_", "xavier_normal_", "xavier_uniform_",
-    "zeros_",
+    "calculate_gain", "he_normal_", "he_uniform_", "kaiming_normal_", "kaiming_uniform_",
+    "xavier_normal_", "xavier_uniform_",
 ]
 
 _GAINS = {
@@ -59,75 +47,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if isinstance(slope, bool) or not isinstance(slope, (int, float)):
         raise ValueError(f"negative_slope {slope} not a valid number")
     return math.sqrt(2 / (1 + slope ** 2))
-
-
-# ---- plain -----------------------------------------------------------------------------
-
-
-def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Fill with one number."""
-    return _fill(tensor, val)
-
-
-def zeros_(tensor: Tensor) -> Tensor:
-    """Fill with 0."""
-    return _fill(tensor, 0)
-
-
-def ones_(tensor: Tensor) -> Tensor:
-    """Fill with 1."""
-    return _fill(tensor, 1)
-
-
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0,
-             generator: Generator | None = None) -> Tensor:
-    """Fill with numbers drawn evenly from [a, b).
-
-    Args:
-        generator: a NumPy Generator to draw from in place of the package's own.
-
-    Raises:
-        RuntimeError: if a > b.
-        TypeError: if `tensor` is no Tensor, or not of a floating dtype.
-    """
-    if not a <= b:
-        raise RuntimeError(f"uniform_ expects a <= b; got a={a}, b={b}")
-    numbers = (generator or rng.generator()).uniform(a, b, _shape(tensor))
-    return _fill(tensor, numbers)
-
-
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0,
-            generator: Generator | None = None) -> Tensor:
-    """Fill with numbers drawn from the normal distribution.
-
-    Args:
-        generator: a NumPy Generator to draw from in place of the package's own.
-
-    Raises:
-        RuntimeError: if std < 0.
-        TypeError: if `tensor` is no Tensor, or not of a floating dtype.
-    """
-    if not std >= 0:
-        raise RuntimeError(f"normal_ expects std >= 0; got {std}")
-    numbers = (generator or rng.generator()).normal(mean, std, _shape(tensor))
-    return _fill(tensor, numbers)
-
-
-def _shape(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of what is to be filled; TypeError unless it can hold random numbers."""
-    if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
-        raise TypeError("random initialisers fill Tensors of floating dtype; got "
-                        f"{type(tensor).__name__} {getattr(tensor, 'dtype', '')}".rstrip())
-    return tensor.shape
-
-
-def _fill(tensor: Tensor, numbers: Any) -> Tensor:
-    with no_grad():
-        tensor[...] = numbers
-    return tensor
-
-
-# ---- by fan ----------------------------------------------------------------------------
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0,
@@ -210,7 +129,7 @@ he_normal_ = kaiming_normal_
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight."""
-    shape = _shape(tensor)
+    shape = shape_to_draw(tensor)
     if len(shape) < 2:
         raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 "
                          f"dimensions; got shape {shape}. Instead, initialise a batch-norm "
@@ -225,7 +144,7 @@ def _xavier_std(tensor: Tensor, gain: float) -> float:
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if 0 in _shape(tensor):
+    if 0 in shape_to_draw(tensor):
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return 0.0
     modes = ["fan_in", "fan_out"]
