@@ -154,9 +154,8 @@ def tanh(a):
 @op(lambda g, y, _a: g * y * (1 - y))
 def sigmoid(a):
     """y = 1 / (1 + e ** -a), without overflow at any a."""
-    a = np.asarray(_floating(a))
-    z = np.exp(-np.abs(a))
-    return np.where(a < 0, z, 1) / (1 + z)
+    a = _floating(a)
+    return np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
 
 
 # a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though
