@@ -387,6 +387,15 @@ ACTIVATIONS = [
     Row("erf", fused.erf, erf, one(), lambda torch, a: torch.erf(a)),
 ]
 
+IDS = np.array([[2, 0], [2, 2]])
+
+TABLES = [
+    Row("embedding", lambda a: fused.embedding(a, IDS), lambda a: a[IDS], of((3, 2)),
+        lambda torch, a: torch.nn.functional.embedding(torch.tensor(IDS), a)),
+    Row("scatter_add", lambda a: fused.scatter_add(a, IDS, 3),
+        lambda a: np.stack([a[0, 1], 0 * a[0, 1], a[0, 0] + a[1, 0] + a[1, 1]]), of((2, 2, 2))),
+]
+
 LOSSES = [
     *[Row("linear", fused.linear, lambda a, w, b: a @ w.T + b, of(shape, (2, 3), (2,)),
           lambda torch, *x: torch.nn.functional.linear(*x)) for shape in [(4, 3), (2, 2, 3)]],
@@ -405,11 +414,13 @@ KINDS = [
 ]
 
 ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS, *INDEXING,
-        *PRODUCTS, *ACTIVATIONS, *LOSSES, *KINDS]
+        *PRODUCTS, *ACTIVATIONS, *TABLES, *LOSSES, *KINDS]
 
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [
     Row("sign", ops.sign, np.sign, one()),
+    *[Row("dropout_mask", lambda a, p=p: fused.dropout_mask(a, p),
+          lambda a, p=p: np.full(np.shape(a), 1.0 - p), one()) for p in (0, 1)],
     Row("step", lambda a: fused.step(a, 0.5, 2.0), lambda a: np.where(a > 0, 2.0, 0.5), one()),
     Row("_integer_prod", lambda a: tg.prod(a > 0, axis=1), lambda a: np.prod(a > 0, axis=1),
         of((2, 3))),

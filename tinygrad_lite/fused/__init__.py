@@ -12,9 +12,12 @@ from .activations import (
     step,
 )
 from .dense import linear
+from .dropout import dropout_mask
+from .embedding import embedding, scatter_add
 from .losses import cross_entropy, logits_cross_entropy, squared_difference
 
 __all__ = [
-    "cross_entropy", "elu", "erf", "gelu", "gelu_tanh", "hardtanh", "leaky_relu", "linear",
-    "logits_cross_entropy", "silu", "softplus", "squared_difference", "step",
+    "cross_entropy", "dropout_mask", "elu", "embedding", "erf", "gelu", "gelu_tanh", "hardtanh",
+    "leaky_relu", "linear", "logits_cross_entropy", "scatter_add", "silu", "softplus",
+    "squared_difference", "step",
 ]

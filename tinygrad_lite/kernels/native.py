@@ -13,9 +13,10 @@ import numpy as np
 
 from ._kernels import ffi, lib
 from .buffers import Group, checked, checked_logits, refuse_targets
+from .gather_native import gather, scatter_add
 from .table import KERNELS
 
-__all__ = ["ABI", "cross_entropy", "update"]
+__all__ = ["ABI", "cross_entropy", "gather", "scatter_add", "update"]
 
 # The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.
 ABI = 2

@@ -16,8 +16,12 @@ from .buffers import (
     plain_scalars,
     refuse_targets,
 )
+from .gather import gather, scatter_add
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "cross_entropy", "gather", "momentum", "scatter_add", "sgd",
+    "sgd_momentum", "update",
+]
 
 
 def update(

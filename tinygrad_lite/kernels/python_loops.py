@@ -17,8 +17,13 @@ from .buffers import (
     plain_scalars,
     refuse_targets,
 )
+from .gather import gather_by_loops as gather
+from .gather import scatter_add_by_loops as scatter_add
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "cross_entropy", "gather", "momentum", "scatter_add", "sgd",
+    "sgd_momentum", "update",
+]
 
 
 def update(kernel, columns, scalars, cache):

@@ -18,13 +18,15 @@ from .activations import (
     Tanh,
 )
 from .containers import ModuleDict, ModuleList, Sequential
+from .dropout import Dropout
+from .embedding import Embedding
 from .layers import Flatten, Identity, Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from .module import Module, Parameter
 
 __all__ = [
-    "BCEWithLogitsLoss", "CrossEntropyLoss", "ELU", "Flatten", "GELU", "Hardtanh", "Identity",
-    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "Module", "ModuleDict",
-    "ModuleList", "Parameter", "ReLU", "ReLU6", "SELU", "Sequential", "SiLU", "Sigmoid",
-    "Softmax", "Softplus", "Tanh", "functional", "init",
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "ELU", "Embedding", "Flatten", "GELU",
+    "Hardtanh", "Identity", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss",
+    "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU", "ReLU6", "SELU", "Sequential",
+    "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "functional", "init",
 ]

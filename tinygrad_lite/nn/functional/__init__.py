@@ -21,10 +21,12 @@ from .activations import (
     tanh,
 )
 from .dense import flatten, linear
+from .dropout import dropout
+from .embedding import embedding
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "elu", "flatten", "gelu", "hardtanh",
-    "leaky_relu", "linear", "log_softmax", "logsigmoid", "mse_loss", "relu", "relu6", "selu",
-    "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "embedding",
+    "flatten", "gelu", "hardtanh", "leaky_relu", "linear", "log_softmax", "logsigmoid",
+    "mse_loss", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
 ]
