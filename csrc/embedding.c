@@ -13,7 +13,7 @@ static size_t first_wrong(const int64_t *index, size_t n, size_t rows)
     return n;
 }
 
-size_t tgl_gather(
+size_t tgl_take_rows(
     char *y, const char *a, const int64_t *index, size_t n, size_t rows, size_t bytes)
 {
     const size_t wrong = first_wrong(index, n, rows);

@@ -5,7 +5,7 @@
  * to the same place are added in the order of i, so the sum is always the same.
  */
 
-size_t NAME(tgl_scatter_add)(
+size_t NAME(tgl_add_rows)(
     real *y, const real *a, const int64_t *index, size_t n, size_t rows, size_t width)
 {
     const size_t wrong = first_wrong(index, n, rows);

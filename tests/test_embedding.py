@@ -43,10 +43,10 @@ def summed(a, index, rows):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, bool])
 @pytest.mark.parametrize("rest", [(), (1,), (3,), (17,), (2, 3), (0,)])
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 3), (0,), (3, 0)])
-def test_gather(body, dtype, rest, shape):
+def test_take_rows(body, dtype, rest, shape):
     a = (10 * numbers(4, *rest)).astype(dtype)
     index = np.random.default_rng(1).integers(0, 4, shape)
-    y = kernels.body(body).gather(a, np.asarray(index))
+    y = kernels.body(body).take_rows(a, np.asarray(index))
     assert y.dtype == dtype
     np.testing.assert_array_equal(y, a[index], strict=True)
 
@@ -55,10 +55,10 @@ def test_gather(body, dtype, rest, shape):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rest", [(), (1,), (3,), (17,), (2, 3), (0,)])
 @pytest.mark.parametrize("n", [0, 1, 2, 9, 100])
-def test_scatter_add(body, dtype, rest, n):
+def test_add_rows(body, dtype, rest, n):
     a = numbers(n, *rest).astype(dtype)
     index = np.random.default_rng(1).integers(0, 4, n)
-    y = kernels.body(body).scatter_add(a, index, 4)
+    y = kernels.body(body).add_rows(a, index, 4)
     wanted = summed(a, index, 4)
     if body == "python":
         np.testing.assert_allclose(y, wanted, rtol=1e-4 if dtype is np.float32 else 1e-12,
@@ -72,7 +72,7 @@ def test_scatter_add(body, dtype, rest, n):
 @every_body
 def test_what_is_large_comes_in_order(body):
     a = np.array([1.0, 1e30, -1e30, 1.0])
-    y = kernels.body(body).scatter_add(a, np.zeros(4, int), 1)
+    y = kernels.body(body).add_rows(a, np.zeros(4, int), 1)
     assert y.tolist() == [1.0]
 
 
@@ -82,8 +82,8 @@ def test_numbers_of_any_integer_dtype(body, dtype):
     index = np.array([[2, 0], [1, 2]], dtype)
     a, g = numbers(3, 2), numbers(2, 2, 2)
     kernel = kernels.body(body)
-    np.testing.assert_array_equal(kernel.gather(a, index), a[index.astype(int)])
-    np.testing.assert_allclose(kernel.scatter_add(g, index, 3), summed(g, index, 3), rtol=1e-15)
+    np.testing.assert_array_equal(kernel.take_rows(a, index), a[index.astype(int)])
+    np.testing.assert_allclose(kernel.add_rows(g, index, 3), summed(g, index, 3), rtol=1e-15)
 
 
 @every_body
@@ -92,31 +92,48 @@ def test_arrays_of_any_layout(body):
     a = numbers(6, 8)
     for view in [a.T, a[::2], a[:, ::-1], a[1:, 1:], np.broadcast_to(a[0], (6, 8))]:
         index = np.arange(len(view))[::-1]
-        np.testing.assert_array_equal(kernel.gather(view, index), view[::-1])
-        np.testing.assert_array_equal(kernel.scatter_add(view, index, len(view)), view[::-1])
+        np.testing.assert_array_equal(kernel.take_rows(view, index), view[::-1])
+        np.testing.assert_array_equal(kernel.add_rows(view, index, len(view)), view[::-1])
         view.flags.writeable = False
-        np.testing.assert_array_equal(kernel.gather(view, index), view[::-1])
+        np.testing.assert_array_equal(kernel.take_rows(view, index), view[::-1])
+
+
+@every_body
+def test_misaligned_arrays(body):
+    raw = np.zeros(8 * 7 + 1, np.uint8)[1:]
+    a, index = raw[:24].view(np.float64), raw[24:48].view(np.int64)
+    a[:], index[:] = [1.0, 2.0, 3.0], [2, 0, 2]
+    assert not a.flags.aligned
+    assert kernels.body(body).take_rows(a, index).tolist() == [3, 1, 3]
+    assert kernels.body(body).add_rows(a, index, 3).tolist() == [2, 0, 4]
+
+
+@every_body
+@pytest.mark.filterwarnings("error")
+def test_what_float32_cannot_hold_is_infinite(body):
+    a = np.full(2, 3e38, np.float32)
+    assert kernels.body(body).add_rows(a, np.zeros(2, int), 1).tolist() == [np.inf]
 
 
 @every_body
 @pytest.mark.parametrize(("kernel", "arguments", "error", "words"), [
-    ("gather", (np.ones((3, 2)), np.array([0, 3])), IndexError, "index 3 .* from 0 to 2"),
-    ("gather", (np.ones((3, 2)), np.array([-1])), IndexError, "index -1 is out of range"),
-    ("gather", (np.ones((0, 2)), np.array([0])), IndexError, "there are 0 rows"),
-    ("gather", (np.ones(3), np.array([2 ** 63], np.uint64)), IndexError, "out of range"),
-    ("gather", (np.array(1.0), np.array([0])), ValueError, "must have rows"),
-    ("gather", (np.ones(3), np.array([0.0])), TypeError, "must be integers, got float64"),
-    ("gather", (np.ones(3), np.array([True])), TypeError, "must be integers, got bool"),
-    ("gather", (np.ones(3), [0]), TypeError, "index must be a numpy.ndarray, got list"),
-    ("gather", (np.array(["a"]), np.array([0])), TypeError, "real numbers, got <U1"),
-    ("gather", ([1.0], np.array([0])), TypeError, "a must be a numpy.ndarray"),
-    ("scatter_add", (np.ones(2), np.array([0, 3]), 3), IndexError, "index 3 .* from 0 to 2"),
-    ("scatter_add", (np.ones(2), np.array([0, -1]), 3), IndexError, "index -1"),
-    ("scatter_add", (np.ones(2), np.array([0, 1, 2]), 3), ValueError, "begins with .3,."),
-    ("scatter_add", (np.ones((2, 3)), np.zeros((2, 2), int), 3), ValueError, "got .2, 3."),
-    ("scatter_add", (np.ones(2, int), np.array([0, 1]), 3), TypeError, "float32 or float64"),
-    ("scatter_add", (np.ones(2, np.float16), np.array([0, 1]), 3), TypeError, "got float16"),
-    ("scatter_add", (np.ones(2), np.array([0.0, 1.0]), 3), TypeError, "must be integers"),
+    ("take_rows", (np.ones((3, 2)), np.array([0, 3])), IndexError, "index 3 .* from 0 to 2"),
+    ("take_rows", (np.ones((3, 2)), np.array([-1])), IndexError, "index -1 is out of range"),
+    ("take_rows", (np.ones((0, 2)), np.array([0])), IndexError, "there are 0 rows"),
+    ("take_rows", (np.ones(3), np.array([2 ** 63], np.uint64)), IndexError, "out of range"),
+    ("take_rows", (np.array(1.0), np.array([0])), ValueError, "must have rows"),
+    ("take_rows", (np.ones(3), np.array([0.0])), TypeError, "must be integers, got float64"),
+    ("take_rows", (np.ones(3), np.array([True])), TypeError, "must be integers, got bool"),
+    ("take_rows", (np.ones(3), [0]), TypeError, "index must be a numpy.ndarray, got list"),
+    ("take_rows", (np.array(["a"]), np.array([0])), TypeError, "real numbers, got <U1"),
+    ("take_rows", ([1.0], np.array([0])), TypeError, "a must be a numpy.ndarray"),
+    ("add_rows", (np.ones(2), np.array([0, 3]), 3), IndexError, "index 3 .* from 0 to 2"),
+    ("add_rows", (np.ones(2), np.array([0, -1]), 3), IndexError, "index -1"),
+    ("add_rows", (np.ones(2), np.array([0, 1, 2]), 3), ValueError, "begins with .3,."),
+    ("add_rows", (np.ones((2, 3)), np.zeros((2, 2), int), 3), ValueError, "got .2, 3."),
+    ("add_rows", (np.ones(2, int), np.array([0, 1]), 3), TypeError, "float32 or float64"),
+    ("add_rows", (np.ones(2, np.float16), np.array([0, 1]), 3), TypeError, "got float16"),
+    ("add_rows", (np.ones(2), np.array([0.0, 1.0]), 3), TypeError, "must be integers"),
 ])
 def test_kernels_refuse(body, kernel, arguments, error, words):
     with pytest.raises(error, match=words):

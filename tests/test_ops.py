@@ -392,7 +392,7 @@ IDS = np.array([[2, 0], [2, 2]])
 TABLES = [
     Row("embedding", lambda a: fused.embedding(a, IDS), lambda a: a[IDS], of((3, 2)),
         lambda torch, a: torch.nn.functional.embedding(torch.tensor(IDS), a)),
-    Row("scatter_add", lambda a: fused.scatter_add(a, IDS, 3),
+    Row("add_rows", lambda a: fused.add_rows(a, IDS, 3),
         lambda a: np.stack([a[0, 1], 0 * a[0, 1], a[0, 0] + a[1, 0] + a[1, 1]]), of((2, 2, 2))),
 ]
 

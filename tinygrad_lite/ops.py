@@ -462,7 +462,7 @@ def _put(a, index, shape):
     a = np.asarray(a)
     rows = _numbers_of_rows(index)
     if rows is not None and a.dtype in (np.float32, np.float64):
-        return kernels.body().scatter_add(a, rows % shape[0], shape[0])
+        return kernels.body().add_rows(a, rows % shape[0], shape[0])
     y = np.zeros(shape, a.dtype)
     if _is_basic(index):
         y[index] = a

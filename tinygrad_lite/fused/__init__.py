@@ -13,11 +13,11 @@ from .activations import (
 )
 from .dense import linear
 from .dropout import dropout_mask
-from .embedding import embedding, scatter_add
+from .embedding import add_rows, embedding
 from .losses import cross_entropy, logits_cross_entropy, squared_difference
 
 __all__ = [
-    "cross_entropy", "dropout_mask", "elu", "embedding", "erf", "gelu", "gelu_tanh", "hardtanh",
-    "leaky_relu", "linear", "logits_cross_entropy", "scatter_add", "silu", "softplus",
+    "add_rows", "cross_entropy", "dropout_mask", "elu", "embedding", "erf", "gelu", "gelu_tanh",
+    "hardtanh", "leaky_relu", "linear", "logits_cross_entropy", "silu", "softplus",
     "squared_difference", "step",
 ]

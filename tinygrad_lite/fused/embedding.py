@@ -8,14 +8,14 @@ from .. import kernels
 from ..engine import op
 from ..ops import expand_dims, where
 
-__all__ = ["embedding", "scatter_add"]
+__all__ = ["add_rows", "embedding"]
 
 
 def _embedding_rule(g, _y, _a, index, padding_idx):
     """Each row of g where the row came from, but for those that came from padding_idx."""
     if padding_idx is not None:
         g = where(expand_dims(index == padding_idx, axis=-1), 0.0, g)
-    return scatter_add(g, index, rows=_a.shape[0])
+    return add_rows(g, index, rows=_a.shape[0])
 
 
 @op(_embedding_rule, None)
@@ -24,11 +24,11 @@ def embedding(a, index, padding_idx=None):  # noqa: ARG001  # the rule reads pad
 
     The row padding_idx gets no gradient.
     """
-    return kernels.body().gather(a, index)
+    return kernels.body().take_rows(a, index)
 
 
 @op(lambda g, _y, _a, index, rows: embedding(g, index), None)
-def scatter_add(a, index, rows):
+def add_rows(a, index, rows):
     """y = zeros of so many rows, a[i] added to y[index[i]]: the gradient of `embedding`."""
     a = a if a.dtype in (np.float32, np.float64) else a.astype(np.float32)
-    return kernels.body().scatter_add(a, index, rows)
+    return kernels.body().add_rows(a, index, rows)

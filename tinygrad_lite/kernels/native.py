@@ -13,10 +13,10 @@ import numpy as np
 
 from ._kernels import ffi, lib
 from .buffers import Group, checked, checked_logits, refuse_targets
-from .gather_native import gather, scatter_add
+from .rows_native import add_rows, take_rows
 from .table import KERNELS
 
-__all__ = ["ABI", "cross_entropy", "gather", "scatter_add", "update"]
+__all__ = ["ABI", "add_rows", "cross_entropy", "take_rows", "update"]
 
 # The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.
 ABI = 2

@@ -17,12 +17,11 @@ from .buffers import (
     plain_scalars,
     refuse_targets,
 )
-from .gather import gather_by_loops as gather
-from .gather import scatter_add_by_loops as scatter_add
+from .rows_python import add_rows, take_rows
 
 __all__ = [
-    "adagrad", "adam", "cross_entropy", "gather", "momentum", "scatter_add", "sgd",
-    "sgd_momentum", "update",
+    "adagrad", "adam", "add_rows", "cross_entropy", "momentum", "sgd", "sgd_momentum",
+    "take_rows", "update",
 ]
 
 
