@@ -396,6 +396,17 @@ TABLES = [
         lambda a: np.stack([a[0, 1], 0 * a[0, 1], a[0, 0] + a[1, 0] + a[1, 1]]), of((2, 2, 2))),
 ]
 
+def standardized(a, eps):
+    return (a - a.mean(1, keepdims=True)) / np.sqrt(a.var(1, keepdims=True) + eps)
+
+
+NORMS = [
+    Row("standardize", lambda a, eps=eps: fused.standardize(a, eps),
+        lambda a, eps=eps: standardized(a, eps), of((3, 4)),
+        lambda torch, a, eps=eps: torch.nn.functional.layer_norm(a, (4,), eps=eps))
+    for eps in (0.0, 0.1)
+]
+
 LOSSES = [
     *[Row("linear", fused.linear, lambda a, w, b: a @ w.T + b, of(shape, (2, 3), (2,)),
           lambda torch, *x: torch.nn.functional.linear(*x)) for shape in [(4, 3), (2, 2, 3)]],
@@ -414,7 +425,7 @@ KINDS = [
 ]
 
 ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS, *INDEXING,
-        *PRODUCTS, *ACTIVATIONS, *TABLES, *LOSSES, *KINDS]
+        *PRODUCTS, *ACTIVATIONS, *TABLES, *NORMS, *LOSSES, *KINDS]
 
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [

@@ -24,9 +24,11 @@ from .dense import flatten, linear
 from .dropout import dropout
 from .embedding import embedding
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .normalization import group_norm, layer_norm
 
 __all__ = [
     "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "embedding",
-    "flatten", "gelu", "hardtanh", "leaky_relu", "linear", "log_softmax", "logsigmoid",
-    "mse_loss", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "flatten", "gelu", "group_norm", "hardtanh", "layer_norm", "leaky_relu", "linear",
+    "log_softmax", "logsigmoid", "mse_loss", "relu", "relu6", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "tanh",
 ]
