@@ -13,7 +13,6 @@ import numpy as np
 
 from ._kernels import ffi, lib
 from .buffers import Group, checked, checked_logits, refuse_targets
-from .rows_native import add_rows, take_rows
 from .table import KERNELS
 
 __all__ = ["ABI", "add_rows", "cross_entropy", "take_rows", "update"]
@@ -25,6 +24,8 @@ if lib.tgl_abi() != ABI:
     raise ImportError(
         f"the compiled module has interface {lib.tgl_abi()}, but this Python code needs {ABI}"
     )
+
+from .rows_native import add_rows, take_rows  # noqa: E402  # only if the module fits
 
 # For each dtype, C's types of a pointer to an array and of a table of such pointers.
 POINTERS: dict[np.dtype, tuple] = {
