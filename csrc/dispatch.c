@@ -13,7 +13,7 @@ enum { MOST_ARRAYS = 5 };
 
 int tgl_abi(void)
 {
-    return 3;
+    return 4;
 }
 
 /* ---- instruction sets ------------------------------------------------------------------ */
@@ -147,32 +147,4 @@ double tgl_square_sum(int is_double, const tgl_group *group, double *sums)
     for (size_t i = 0; i < blocks; i++)
         sum += sums[i];
     return sum;
-}
-
-/* ---- losses ---------------------------------------------------------------------------- */
-
-static size_t first_bad_id(const int64_t *target, size_t n, size_t c)
-{
-    for (size_t i = 0; i < n; i++)
-        if (target[i] < 0 || (uint64_t)target[i] >= c)
-            return i;
-    return n;
-}
-
-size_t tgl_cross_entropy_f32(
-    float *losses, float *d, const float *a, const int64_t *target, size_t n, size_t c)
-{
-    const size_t good = first_bad_id(target, n, c);
-    if (good == n)
-        loops_in_use()->cross_entropy_f32(losses, d, a, target, n, c);
-    return good;
-}
-
-size_t tgl_cross_entropy_f64(
-    double *losses, double *d, const double *a, const int64_t *target, size_t n, size_t c)
-{
-    const size_t good = first_bad_id(target, n, c);
-    if (good == n)
-        loops_in_use()->cross_entropy_f64(losses, d, a, target, n, c);
-    return good;
 }

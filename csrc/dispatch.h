@@ -11,6 +11,8 @@ typedef void update_loop(void *const *x, size_t n, const void *scalars);
 struct loops {
     update_loop *update[TGL_KERNELS][2];
     double (*square_sum[2])(const void *a, size_t n);
+    void (*add_rows_f32)(float *, const float *, const int64_t *, size_t, size_t);
+    void (*add_rows_f64)(double *, const double *, const int64_t *, size_t, size_t);
     void (*cross_entropy_f32)(float *, float *, const float *, const int64_t *, size_t, size_t);
     void (*cross_entropy_f64)(double *, double *, const double *, const int64_t *, size_t, size_t);
 };
@@ -26,5 +28,8 @@ extern const struct loops loops_avx512;
 
 /* The loops in use. */
 const struct loops *loops_in_use(void);
+
+/* The place of the first number that is not in 0 .. ids - 1; n if there is none. */
+size_t first_wrong_id(const int64_t *id, size_t n, size_t ids);
 
 #endif

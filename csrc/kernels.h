@@ -170,4 +170,22 @@ size_t tgl_cross_entropy_f32(
 size_t tgl_cross_entropy_f64(
     double *losses, double *d, const double *a, const int64_t *target, size_t n, size_t c);
 
+/* Rows of a table by number: a is (rows, width), in any type of number, with rows of so many
+ * bytes; index is (n,).
+ *   y[i] = a[index[i]]                                            (n, width)
+ * Returns n; or the first i whose index is not in 0 .. rows - 1, and writes nothing.
+ */
+size_t tgl_take_rows(
+    char *y, const char *a, const int64_t *index, size_t n, size_t rows, size_t bytes);
+
+/* The way back, which is the gradient of take_rows: y is (rows, width), zero at first, a is
+ * (n, width), index (n,). For i = 0 .. n - 1, in this order:
+ *   y[index[i]] = y[index[i]] + a[i]
+ * Returns what tgl_take_rows does.
+ */
+size_t tgl_add_rows_f32(
+    float *y, const float *a, const int64_t *index, size_t n, size_t rows, size_t width);
+size_t tgl_add_rows_f64(
+    double *y, const double *a, const int64_t *index, size_t n, size_t rows, size_t width);
+
 #endif

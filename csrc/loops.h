@@ -33,6 +33,7 @@ static const double inverse_factorial[] = {
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
+#include "rows_loops.h"
 #undef real
 #undef bits
 #undef square_root
@@ -59,6 +60,7 @@ static const double inverse_factorial[] = {
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
+#include "rows_loops.h"
 
 #define BOTH(name) {name##_f32, name##_f64}
 const struct loops LOOPS = {
@@ -77,6 +79,8 @@ const struct loops LOOPS = {
         [TGL_TRIAD] = BOTH(triad),
     },
     .square_sum = BOTH(square_sum),
+    .add_rows_f32 = add_rows_f32,
+    .add_rows_f64 = add_rows_f64,
     .cross_entropy_f32 = cross_entropy_f32,
     .cross_entropy_f64 = cross_entropy_f64,
 };

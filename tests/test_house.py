@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "kernels": {"kernels"},
     "ops": {"engine", "kernels"},
     "functions": {"engine", "ops"},
-    "fused": {"fused", "engine", "kernels", "ops"},
+    "fused": {"fused", "engine", "kernels", "ops", "rng"},
     "value": {"engine", "ops"},
     "tensor": {"engine", "functions", "ops"},
     "creation": {"rng", "tensor"},

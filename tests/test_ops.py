@@ -5,6 +5,7 @@
 """
 
 import ast
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -86,6 +87,14 @@ def softmax(a, axis=-1):
 def logits_cross_entropy(a, target):
     p = sigmoid(a)
     return -(target * np.log(p) + (1 - target) * np.log(1 - p))
+
+
+def erf(a):
+    return np.vectorize(math.erf, otypes=[float])(a)
+
+
+def gelu_tanh(a):
+    return a / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a ** 3)))
 
 
 LABELS = np.array([2, 0, 2])
@@ -354,6 +363,50 @@ PRODUCTS = [
     Row("einsum", lambda a: tg.einsum("ij,ij->", a, a), lambda a: (a * a).sum(), of((2, 3))),
 ]
 
+def activation(name, ours, reference, torch_name, **torch_options):
+    return Row(name, ours, reference, one(),
+               lambda torch, a: getattr(torch.nn.functional, torch_name)(a, **torch_options))
+
+
+ACTIVATIONS = [
+    activation("leaky_relu", fused.leaky_relu, lambda a: np.where(a > 0, a, 0.01 * a),
+               "leaky_relu"),
+    activation("leaky_relu", lambda a: fused.leaky_relu(a, -1.5),
+               lambda a: np.where(a > 0, a, -1.5 * a), "leaky_relu", negative_slope=-1.5),
+    activation("hardtanh", fused.hardtanh, lambda a: np.clip(a, -1, 1), "hardtanh"),
+    activation("elu", fused.elu, lambda a: np.where(a > 0, a, np.exp(a) - 1), "elu"),
+    Row("elu", lambda a: fused.elu(a, 0.5, 2.0),
+        lambda a: np.where(a > 0, 2 * a, np.exp(a) - 1), one()),
+    activation("softplus", fused.softplus, lambda a: np.log(1 + np.exp(a)), "softplus"),
+    activation("softplus", lambda a: fused.softplus(a, 2.0, 1.0),
+               lambda a: np.where(a > 0.5, a, np.log(1 + np.exp(2 * a)) / 2), "softplus",
+               beta=2, threshold=1),
+    activation("silu", fused.silu, lambda a: a * sigmoid(a), "silu"),
+    activation("gelu", fused.gelu, lambda a: a / 2 * (1 + erf(a / np.sqrt(2))), "gelu"),
+    activation("gelu_tanh", fused.gelu_tanh, gelu_tanh, "gelu", approximate="tanh"),
+    Row("erf", fused.erf, erf, one(), lambda torch, a: torch.erf(a)),
+]
+
+IDS = np.array([[2, 0], [2, 2]])
+
+TABLES = [
+    Row("embedding", lambda a: fused.embedding(a, IDS), lambda a: a[IDS], of((3, 2)),
+        lambda torch, a: torch.nn.functional.embedding(torch.tensor(IDS), a)),
+    Row("add_rows", lambda a: fused.add_rows(a, IDS, 3),
+        lambda a: np.stack([a[0, 1], 0 * a[0, 1], a[0, 0] + a[1, 0] + a[1, 1]]), of((2, 2, 2))),
+]
+
+def standardized(a, eps):
+    return (a - a.mean(1, keepdims=True)) / np.sqrt(a.var(1, keepdims=True) + eps)
+
+
+NORMS = [
+    Row("standardize", lambda a, eps=eps: fused.standardize(a, eps),
+        lambda a, eps=eps: standardized(a, eps), of((3, 4)),
+        lambda torch, a, eps=eps: torch.nn.functional.layer_norm(a, (4,), eps=eps))
+    for eps in (0.0, 0.1)
+]
+
 LOSSES = [
     *[Row("linear", fused.linear, lambda a, w, b: a @ w.T + b, of(shape, (2, 3), (2,)),
           lambda torch, *x: torch.nn.functional.linear(*x)) for shape in [(4, 3), (2, 2, 3)]],
@@ -372,11 +425,14 @@ KINDS = [
 ]
 
 ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS, *INDEXING,
-        *PRODUCTS, *LOSSES, *KINDS]
+        *PRODUCTS, *ACTIVATIONS, *TABLES, *NORMS, *LOSSES, *KINDS]
 
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [
     Row("sign", ops.sign, np.sign, one()),
+    *[Row("dropout_mask", lambda a, p=p: fused.dropout_mask(a, p),
+          lambda a, p=p: np.full(np.shape(a), 1.0 - p), one()) for p in (0, 1)],
+    Row("step", lambda a: fused.step(a, 0.5, 2.0), lambda a: np.where(a > 0, 2.0, 0.5), one()),
     Row("_integer_prod", lambda a: tg.prod(a > 0, axis=1), lambda a: np.prod(a > 0, axis=1),
         of((2, 3))),
     Row("equal", ops.equal, np.equal, pair()),
@@ -456,7 +512,7 @@ def with_integers():
     for dtype in ("int8", "int64"):
         for param in numbered([row for row in ROWS if row is not NEGATIVE_POWER]):
             yield pytest.param(*param.values, dtype, id=f"{param.id}-{dtype}")
-    for param in numbered(FUNCTIONS):
+    for param in numbered(FUNCTIONS + ACTIVATIONS):
         yield pytest.param(*param.values, "uint8", id=f"{param.id}-uint8")
 
 
@@ -590,6 +646,7 @@ def numbers_in(cell):
 
 def evaluated(expression, variables):
     names = {name: getattr(tg, name) for name in [*ops.__all__, *functions.__all__]}
+    names["F"] = tg.nn.functional
     return eval(expression, names, variables)
 
 
@@ -727,7 +784,7 @@ def test_lists_are_joined_cut_and_contracted_like_arrays():
 
 
 def test_plain_data_gives_plain_data():
-    for row in ARITHMETIC + FUNCTIONS:
+    for row in ARITHMETIC + FUNCTIONS + ACTIVATIONS:
         arrays = row.inputs(np.random.default_rng(0))
         y = row.ours(*arrays)
         assert isinstance(y, (np.ndarray, np.generic, float)), row.name

@@ -4,8 +4,8 @@ The form is explained at the head of `engine`. Rules use operators and ops only,
 ``np.`` functions on their arguments, for they run on plain data and on nodes alike. Every op
 returns plain data when it is given plain data only.
 
-It imports the engine and NumPy, never a skin: one table serves `Value` and `Tensor`.
-Gradients where a function has a kink are listed in docs/gradients.md.
+It imports the engine, the kernels and NumPy, never a skin: one table serves `Value` and
+`Tensor`. Gradients where a function has a kink are listed in docs/gradients.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from . import kernels
 from .engine import Node, apply, op
 
 __all__ = [
@@ -154,9 +155,8 @@ def tanh(a):
 @op(lambda g, y, _a: g * y * (1 - y))
 def sigmoid(a):
     """y = 1 / (1 + e ** -a), without overflow at any a."""
-    a = np.asarray(_floating(a))
-    z = np.exp(-np.abs(a))
-    return np.where(a < 0, z, 1) / (1 + z)
+    a = _floating(a)
+    return np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
 
 
 # a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though
@@ -460,12 +460,23 @@ def getitem(a, index):
 def _put(a, index, shape):
     """y = zeros of a shape with a added at the index: the gradient of `getitem`."""
     a = np.asarray(a)
+    rows = _numbers_of_rows(index)
+    if rows is not None and a.dtype in (np.float32, np.float64):
+        return kernels.body().add_rows(a, rows % shape[0], shape[0])
     y = np.zeros(shape, a.dtype)
     if _is_basic(index):
         y[index] = a
     else:
         np.add.at(y, index, a)
     return y
+
+
+def _numbers_of_rows(index):
+    """The integer array, of some axes, if it is the whole index; else None."""
+    if isinstance(index, tuple) and len(index) == 1:
+        index = index[0]
+    is_array = isinstance(index, np.ndarray) and index.ndim > 0
+    return index if is_array and index.dtype.kind in "iu" else None
 
 
 def _is_basic(index):

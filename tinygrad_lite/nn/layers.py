@@ -1,4 +1,7 @@
-"""The dense layer, and Flatten; it imports the functions, the initialisers and `Module`."""
+"""The dense layer, Flatten and Identity.
+
+It imports the functions, the initialisers and `Module`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from . import functional as F
 from . import init
 from .module import Module, Parameter
 
-__all__ = ["Flatten", "Linear"]
+__all__ = ["Flatten", "Identity", "Linear"]
 
 
 class Linear(Module):
@@ -76,3 +79,13 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Identity(Module):
+    """y = x, to stand in the place of another layer, whose arguments it takes and ignores."""
+
+    def __init__(self, *_args: Any, **_options: Any) -> None:
+        pass
+
+    def forward(self, input: Any) -> Any:
+        return input

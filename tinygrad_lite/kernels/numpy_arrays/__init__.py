@@ -1,6 +1,7 @@
 """Kernels in NumPy: a whole array at a time. A file for each family."""
 
 from .losses import cross_entropy
+from .rows import add_rows, take_rows
 from .update import square_sum, update
 
-__all__ = ["cross_entropy", "square_sum", "update"]
+__all__ = ["add_rows", "cross_entropy", "square_sum", "take_rows", "update"]

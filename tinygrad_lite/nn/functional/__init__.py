@@ -4,11 +4,31 @@ Where a Tensor goes in, a NumPy array does as well; given arrays only, a functio
 arrays and records nothing. A file for each family.
 """
 
-from .activations import log_softmax, relu, sigmoid, softmax, tanh
+from .activations import (
+    elu,
+    gelu,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
 from .dense import flatten, linear
+from .dropout import dropout
+from .embedding import embedding
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .normalization import group_norm, layer_norm
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "flatten", "linear", "log_softmax",
-    "mse_loss", "relu", "sigmoid", "softmax", "tanh",
+    "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "elu", "embedding",
+    "flatten", "gelu", "group_norm", "hardtanh", "layer_norm", "leaky_relu", "linear",
+    "log_softmax", "logsigmoid", "mse_loss", "relu", "relu6", "selu", "sigmoid", "silu",
+    "softmax", "softplus", "tanh",
 ]
