@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "fused": {"fused", "engine", "kernels", "ops"},
     "value": {"engine", "ops"},
     "tensor": {"engine", "functions", "ops"},
+    "checkpoint": {"checkpoint", "engine", "rng"},
     "creation": {"rng", "tensor"},
     "gradcheck": {"engine", "tensor"},
     "optim": {"optim", "kernels", "engine", "value", "tensor"},

@@ -8,22 +8,24 @@ from importlib import import_module
 from typing import Any
 
 from . import data, functions, nn, ops, optim
+from .checkpoint import CheckpointError, load, save
 from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, set_backend
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
-from .rng import manual_seed
+from .rng import get_rng_state, manual_seed, set_rng_state
 from .tensor import Tensor, as_tensor
 from .value import Value
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
-    "enable_grad", "eye", "full", "get_backend", "grad", "gradcheck", "manual_seed", "nn",
-    "no_grad", "ones", "op", "optim", "plot", "rand", "randn", "set_backend", "zeros",
+    "CheckpointError", "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend",
+    "data", "enable_grad", "eye", "full", "get_backend", "get_rng_state", "grad", "gradcheck",
+    "load", "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "rand", "randn",
+    "save", "set_backend", "set_rng_state", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 

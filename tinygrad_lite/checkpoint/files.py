@@ -1,0 +1,75 @@
+"""Files that are there whole or not at all; it imports the standard library only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from stat import S_IMODE
+from typing import IO
+
+__all__ = ["write"]
+
+_HOUR = 3600
+
+
+def write(path: str, fill: Callable[[IO[bytes]], None]) -> None:
+    """Create a file or replace it, whole or not at all, and wait until the disk has it.
+
+    Whoever looks at `path`, even after a loss of power, finds the old file or the new one.
+    A symbolic link stays, and the file that it points to is replaced.
+
+    Args:
+        path: where.
+        fill: writes the content into the open file that it is given. It is a temporary one
+            in the same folder, `.name.<16 digits>.tmp`. A process that is killed leaves it
+            behind; the first write to `path` after an hour removes it.
+
+    Raises:
+        OSError: if that does not work, or `path` is a folder or a device; the old file stays.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot save to {path!r}: there is no folder "
+                                f"'{target.parent}'; make it first")
+    if target.exists() and not target.is_file():
+        raise OSError(f"cannot save to {path!r}: it is a folder or a device")
+    _sweep(target)
+    temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            if target.exists():
+                temporary.chmod(S_IMODE(target.stat().st_mode))
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes left behind that were killed while they wrote the target."""
+    start, end = f".{target.name}.", ".tmp"
+    for entry in os.listdir(target.parent):
+        if not (entry.startswith(start) and entry.endswith(end)):
+            continue
+        with suppress(FileNotFoundError):  # somebody else was faster
+            left = target.with_name(entry)
+            if time.time() - left.stat().st_mtime > _HOUR:
+                left.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the disk has the folder's new entry; Windows has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
