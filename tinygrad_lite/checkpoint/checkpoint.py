@@ -55,8 +55,7 @@ def save(path: Any, state: Any = None, /, *, rng: bool = True, **parts: Any) -> 
     elif not isinstance(state, Mapping) and not hasattr(state, "state_dict"):
         raise TypeError("save expects a dict, or an object with a state_dict(); got "
                         f"{type(state).__name__}")
-    arrays = flatten(state)
-    files.write(path, lambda file: form.write(file, arrays))
+    files.write(path, form.encode(flatten(state)))
 
 
 def load(path: Any, /, *, rng: bool = True, **parts: Any) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _read(path: str, form: Any) -> dict[str, Any]:
     with open(path, "rb") as file:
         data = file.read()
     try:
-        return unflatten(form.read(data))
+        return unflatten(form.decode(data))
     except ImportError:
         raise
     except CheckpointError as error:

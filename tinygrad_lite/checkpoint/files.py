@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
-from typing import IO
 
 __all__ = ["write"]
 
 _HOUR = 3600
 
 
-def write(path: str, fill: Callable[[IO[bytes]], None]) -> None:
+def write(path: str, data: bytes | memoryview) -> None:
     """Create a file or replace it, whole or not at all, and wait until the disk has it.
 
     Whoever looks at `path`, even after a loss of power, finds the old file or the new one.
     A symbolic link stays, and the file that it points to is replaced.
 
-    Args:
-        path: where.
-        fill: writes the content into the open file that it is given. It is a temporary one
-            in the same folder, `.name.<16 digits>.tmp`. A process that is killed leaves it
-            behind; the first write to `path` after an hour removes it.
+    The content goes to a temporary file in the same folder first, `.name.<16 digits>.tmp`. A
+    process that is killed leaves that behind; the next write to `path` removes it, once it
+    is an hour old and so surely nobody's.
 
     Raises:
         OSError: if that does not work, or `path` is a folder or a device; the old file stays.
@@ -42,7 +38,7 @@ def write(path: str, fill: Callable[[IO[bytes]], None]) -> None:
         with open(temporary, "xb") as file:
             if target.exists():
                 temporary.chmod(S_IMODE(target.stat().st_mode))
-            fill(file)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -1,38 +1,41 @@
-"""NumPy's `.npz` format, a zip file of `.npy` files, from and to bytes in memory.
+"""NumPy's `.npz` format, a zip file of `.npy` files, to and from bytes.
 
-`np.load` reads what `write` writes, and `read` what `np.savez` and `np.savez_compressed` write.
-It is not `np.load` that reads here, for that trusts the sizes which a file claims, and does
-not always compare the checksums. A zip file has one (CRC-32) for each array.
+`np.load` reads what `encode` returns; `decode` reads what `np.savez` and `np.savez_compressed`
+write. It is not `np.load` that reads here, for that trusts the sizes which a file claims, and
+reads on where an entry is lost. A zip file has a checksum (CRC-32) for each array.
 """
 
 from __future__ import annotations
 
 from io import BytesIO
 from math import prod
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from .tree import DTYPES, CheckpointError
 
-__all__ = ["read", "write"]
+__all__ = ["decode", "encode"]
 
 _SMALL = 2 ** 26  # what a compressed file may always unpack to, in bytes
 _RATIO = 100      # or this many times its own size
 
 
-def write(file: IO[bytes], arrays: dict[str, np.ndarray]) -> None:
-    """Write the arrays, not compressed; the same arrays give the same bytes."""
+def encode(arrays: dict[str, np.ndarray]) -> memoryview:
+    """The content of a file with the arrays, not compressed; the same for the same arrays."""
     from zipfile import ZipFile, ZipInfo
 
+    file = BytesIO()
     with ZipFile(file, "w") as archive:
         for name, array in arrays.items():
+            member = BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
             info = ZipInfo(f"{name}.npy")  # of 1980, the earliest date there is
-            with archive.open(info, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            archive.writestr(info, member.getbuffer())
+    return file.getbuffer()
 
 
-def read(data: bytes) -> dict[str, np.ndarray]:
+def decode(data: bytes) -> dict[str, np.ndarray]:
     """The arrays by name.
 
     Raises:
@@ -43,13 +46,22 @@ def read(data: bytes) -> dict[str, np.ndarray]:
     if not data.startswith(b"PK"):
         raise CheckpointError(f"a .npz file begins with b'PK'; this one with {data[:8]!r}")
     with ZipFile(BytesIO(data)) as archive:
-        end = len(data) - 22 - len(archive.comment)
-        if data[end:end + 4] != b"PK\5\6":
-            raise CheckpointError("there are bytes behind its end")
         members = archive.infolist()
+        _check_end(data[-22 - len(archive.comment):], len(members))
         _check(members, len(data))
         return {member.filename[:-4]: _array(member.filename, archive.read(member))
                 for member in members}
+
+
+def _check_end(record: bytes, members: int) -> None:
+    """Refuse a file that does not end with its end record, or lost members in its list."""
+    if not record.startswith(b"PK\5\6"):
+        raise CheckpointError("there are bytes behind its end")
+    count = int.from_bytes(record[10:12], "little")
+    # A wrong length in the list hides the members that follow, but does not change the count,
+    # whose greatest value stands for that many or more.
+    if members != count < 0xFFFF:
+        raise CheckpointError(f"it has {count} arrays, and lists {members}")
 
 
 def _check(members: list[Any], size: int) -> None:
@@ -64,6 +76,8 @@ def _check(members: list[Any], size: int) -> None:
         raise CheckpointError("it holds two arrays of one name")
     if any(member.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for member in members):
         raise CheckpointError("it is compressed in a way that NumPy does not use")
+    if min((member.header_offset for member in members), default=0) > 0:
+        raise CheckpointError("there are bytes before its first array")
     if sum(member.compress_size for member in members) > size:
         raise CheckpointError(f"its arrays claim more bytes than its {size}")
     unpacked = sum(member.file_size for member in members)

@@ -1,18 +1,18 @@
-"""The `.safetensors` format, from and to bytes in memory, through the library of that name.
+"""The `.safetensors` format, to and from bytes, through the library of that name.
 
-The library checks names, shapes and offsets. The format has no checksum, so `write` adds one
+The library checks names, shapes and offsets. The format has no checksum, so `encode` adds one
 to the metadata, SHA-256 over names, dtypes, shapes and numbers; files without it are read too.
 """
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from .tree import STRUCTURE, CheckpointError
 
-__all__ = ["read", "write"]
+__all__ = ["decode", "encode"]
 
 _DIGEST = "tinygrad_lite.sha256"
 _DTYPES = {
@@ -22,16 +22,16 @@ _DTYPES = {
 }
 
 
-def write(file: IO[bytes], arrays: dict[str, np.ndarray]) -> None:
-    """Write the arrays; the same arrays give the same bytes.
+def encode(arrays: dict[str, np.ndarray]) -> bytes:
+    """The content of a file with the arrays; the same for the same arrays.
 
     Raises:
         ImportError: if safetensors is not installed.
     """
-    file.write(_library().numpy.save(arrays, {_DIGEST: _digest(arrays)}))
+    return _library().numpy.save(arrays, {_DIGEST: _digest(arrays)})
 
 
-def read(data: bytes) -> dict[str, np.ndarray]:
+def decode(data: bytes) -> dict[str, np.ndarray]:
     """The arrays by name; bfloat16, which NumPy lacks, becomes float32.
 
     Raises:

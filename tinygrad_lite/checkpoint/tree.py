@@ -110,7 +110,8 @@ def _key(key: Any, way: tuple) -> Any:
     for part in key if isinstance(key, tuple) else [key]:
         if not isinstance(part, (str, int, float, type(None))) or isinstance(part, np.generic):
             raise TypeError(f"cannot store a key of type {type(part).__name__} in "
-                            f"{_name(way) or 'the state'!r}; keys are text, numbers, None or tuples of those")
+                            f"{_name(way) or 'the state'!r}; keys are text, numbers, None or "
+                            "tuples of those")
     return _encoded(key, (), {})
 
 
@@ -155,7 +156,10 @@ def _decoded(x: Any, arrays: dict[str, np.ndarray]) -> Any:
     if tag == "tuple":
         return tuple(_decoded(content, arrays))
     if tag == "dict":
-        return {_decoded(key, {}): _decoded(item, arrays) for key, item in content}
+        pairs = [(_decoded(key, {}), _decoded(item, arrays)) for key, item in content]
+        if len(dict(pairs)) < len(pairs):
+            raise CheckpointError("its structure has a key twice")
+        return dict(pairs)
     raise CheckpointError(f"its structure has an unknown tag {tag!r:.40}")
 
 
