@@ -89,8 +89,10 @@ def load(path: Any, /, *, rng: bool = True, **parts: Any) -> dict[str, Any]:
     """
     path, form = _resolved(path)
     state = _read(path, form)
+    wanted = {name: part for name, part in parts.items() if part is not None}
+    _check(path, state, wanted)
     if parts:
-        _put_back(path, state, {k: x for k, x in parts.items() if x is not None}, rng)
+        _put_back(path, state, wanted, rng)
     return state
 
 
@@ -116,7 +118,7 @@ def _read(path: str, form: Any) -> dict[str, Any]:
         data = file.read()
     try:
         return unflatten(form.decode(data))
-    except ImportError:
+    except (ImportError, MemoryError):
         raise
     except CheckpointError as error:
         reason, cause = str(error), None
@@ -127,8 +129,8 @@ def _read(path: str, form: Any) -> dict[str, Any]:
                           "again") from cause
 
 
-def _put_back(path: str, state: dict[str, Any], parts: dict[str, Any], rng: bool) -> None:
-    """Give each object its part of the state: all of them, or none."""
+def _check(path: str, state: dict[str, Any], parts: dict[str, Any]) -> None:
+    """Refuse objects that cannot take a part, and parts that are not there."""
     for name, part in parts.items():
         if not hasattr(part, "state_dict") or not hasattr(part, "load_state_dict"):
             raise TypeError(f"load puts '{name}' back into an object with state_dict and "
@@ -137,6 +139,10 @@ def _put_back(path: str, state: dict[str, Any], parts: dict[str, Any], rng: bool
         if state.get(name) is None:
             raise CheckpointError(f"cannot load {path!r}: it has no '{name}'; it has "
                                   f"{list(state)[:20]}")
+
+
+def _put_back(path: str, state: dict[str, Any], parts: dict[str, Any], rng: bool) -> None:
+    """Give each object its part of the state: all of them, or none."""
     before = {name: deepcopy(part.state_dict()) for name, part in parts.items()}
     generator = get_rng_state()
     touched = []

@@ -54,7 +54,7 @@ def _sweep(target: Path) -> None:
     for entry in os.listdir(target.parent):
         if not (entry.startswith(start) and entry.endswith(end)):
             continue
-        with suppress(FileNotFoundError):  # somebody else was faster
+        with suppress(OSError):  # somebody else was faster, or owns it
             left = target.with_name(entry)
             if time.time() - left.stat().st_mtime > _HOUR:
                 left.unlink()

@@ -118,7 +118,7 @@ def _key(key: Any, way: tuple) -> Any:
 def _name(way: tuple) -> str:
     """The keys joined with dots, without what UTF-8 or a zip file cannot take."""
     name = ".".join(map(str, way))[:_LONGEST]
-    return name.encode("utf-8", "replace").decode().replace("\0", "?")
+    return name.encode("utf-8", "replace").decode().replace("\0", "?").replace("\\", "/")
 
 
 def _as_array(name: str, x: Any) -> np.ndarray:
