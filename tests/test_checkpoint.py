@@ -13,6 +13,7 @@ import sys
 import warnings
 import zipfile
 from collections import OrderedDict, namedtuple
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -304,7 +305,7 @@ def test_a_run_goes_on_with_the_same_bits(path, kind, options):
         a_step(again, its)
     assert same(again.state_dict(), net.state_dict())
     assert same(its.state_dict(), optimizer.state_dict())
-    assert tg.get_rng_state() == end
+    assert same(tg.get_rng_state(), end)
 
 
 def test_the_random_state_comes_back_with_parts_only(path):
@@ -312,12 +313,12 @@ def test_the_random_state_comes_back_with_parts_only(path):
     tg.save(path, model=net)
     there = tg.get_rng_state()
     moved = [tg.rand(1), tg.get_rng_state()][1]
-    assert tg.load(path)["rng"] == there
-    assert tg.get_rng_state() == moved
+    assert same(tg.load(path)["rng"], there)
+    assert same(tg.get_rng_state(), moved)
     tg.load(path, model=net, rng=False)
-    assert tg.get_rng_state() == moved
+    assert same(tg.get_rng_state(), moved)
     tg.load(path, model=net)
-    assert tg.get_rng_state() == there
+    assert same(tg.get_rng_state(), there)
     tg.save(path, model=net, rng=False)
     assert list(tg.load(path, model=net)) == ["model"]
 
@@ -379,14 +380,13 @@ def test_a_part_that_does_not_fit_changes_nothing(path, name, make, text, order)
     tg.save(path, model=net, optimizer=optimizer, counter=counter)
     net, optimizer = a_run()
     parts = {"model": net, "optimizer": optimizer, "counter": Counter()} | {name: make(net)}
-    before = tg.get_rng_state(), [json.dumps(str(x.state_dict())) for x in parts.values()]
+    before = tg.get_rng_state(), [deepcopy(x.state_dict()) for x in parts.values()]
     text = f"'{name}' does not fit(.|\n)*{text}"
     with pytest.raises(tg.CheckpointError, match=text) as error:
         tg.load(path, **dict([*parts.items()][::order]))
     assert path in str(error.value)
     assert error.value.__cause__ is not None
-    assert before == (tg.get_rng_state(),
-                      [json.dumps(str(x.state_dict())) for x in parts.values()])
+    assert same((tg.get_rng_state(), [x.state_dict() for x in parts.values()]), before)
 
 
 def test_an_interrupt_changes_nothing_and_stays_an_interrupt(path):
@@ -401,37 +401,28 @@ def test_an_interrupt_changes_nothing_and_stays_an_interrupt(path):
     assert counter.n == [0]
 
 
-@pytest.mark.parametrize("state", [
-    None, 3, {}, {"state": 1, "inc": 1, "has_uint32": 0},
-    {"state": 2 ** 128, "inc": 1, "has_uint32": 0, "uinteger": 0},
-    {"state": 1, "inc": -1, "has_uint32": 0, "uinteger": 0},
-    {"state": 1, "inc": 1.0, "has_uint32": 0, "uinteger": 0},
-    {"state": 1, "inc": 1, "has_uint32": True, "uinteger": 0},
-    {"state": 1, "inc": 1, "has_uint32": 0, "uinteger": 0, "more": 0},
-])
+@pytest.mark.parametrize("state", [3, "x", {}, {"state": 1}, [1, 2], np.ones(3)])
 def test_a_wrong_random_state(path, state):
     net = make_net()
     tg.save(path, {"model": net, "rng": state})
-    before, other = tg.get_rng_state(), make_net()
-    after, weights = tg.get_rng_state(), other.state_dict()
-    with pytest.raises(ValueError, match="random state"):
+    other = make_net()
+    before = [tg.get_rng_state(), other.state_dict()]
+    with pytest.raises((TypeError, ValueError)):
         tg.set_rng_state(state)
     with pytest.raises(tg.CheckpointError, match="'rng' does not fit"):
         tg.load(path, model=other)
-    assert tg.get_rng_state() == after != before
-    assert same(other.state_dict(), weights)
+    assert same([tg.get_rng_state(), other.state_dict()], before)
 
 
-def test_the_random_state_is_whole():
+def test_the_random_state_is_whole(path):
     """Half of a 64-bit draw that is kept for later is part of it."""
-    draw = tg.rng.generator()
-    draw.integers(0, 2 ** 32, dtype=np.uint32)
-    state = tg.get_rng_state()
-    assert state["has_uint32"] == 1
-    expected = draw.integers(0, 2 ** 32, 5, dtype=np.uint32)
+    random = tg.rng.generator()
+    random.integers(0, 2 ** 32, dtype=np.uint32)
+    tg.save(path, nothing=None)
+    expected = random.integers(0, 2 ** 32, 5, dtype=np.uint32)
     tg.manual_seed(1)
-    tg.set_rng_state(state)
-    assert np.array_equal(tg.rng.generator().integers(0, 2 ** 32, 5, dtype=np.uint32), expected)
+    tg.set_rng_state(tg.load(path)["rng"])
+    assert np.array_equal(random.integers(0, 2 ** 32, 5, dtype=np.uint32), expected)
 
 
 # ---- refused when saving ---------------------------------------------------------------
