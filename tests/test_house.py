@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "fused": {"fused", "engine", "kernels", "ops", "rng"},
     "value": {"engine", "ops"},
     "tensor": {"engine", "functions", "ops"},
+    "checkpoint": {"checkpoint", "engine", "rng"},
     "creation": {"rng", "tensor"},
     "gradcheck": {"engine", "tensor"},
     "passes": {"engine", "kernels", "value"},

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from . import data, functions, nn, ops, optim
+from .checkpoint import CheckpointError, load, save
 from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
@@ -20,10 +21,10 @@ from .value import Value
 from .version import __version__ as __version__
 
 __all__ = [
-    "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
-    "enable_grad", "eye", "full", "get_backend", "get_num_threads", "get_rng_state", "grad",
-    "gradcheck", "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "rand",
-    "randn", "set_backend", "set_num_threads", "set_rng_state", "zeros",
+    "CheckpointError", "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend",
+    "data", "enable_grad", "eye", "full", "get_backend", "get_num_threads", "get_rng_state",
+    "grad", "gradcheck", "load", "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot",
+    "rand", "randn", "save", "set_backend", "set_num_threads", "set_rng_state", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 
