@@ -29,6 +29,10 @@ MAY_IMPORT = {
     "optim": {"optim", "kernels", "engine", "value", "tensor"},
     "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation"},
     "data": {"data", "rng", "tensor"},
+    "tables": set(),
+    "evaluation": {"engine", "nn", "tensor"},
+    "plot": {"plot", "evaluation", "value"},
+    "training": {"training", "engine", "evaluation", "nn", "plot", "tables", "value"},
 }
 
 # Of the packages that are not in the standard library, these may be imported at the top.

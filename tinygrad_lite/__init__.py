@@ -10,20 +10,24 @@ from typing import Any
 from . import data, functions, nn, ops, optim
 from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
+from .evaluation import accuracy, confusion_matrix, evaluate, predict
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, set_backend
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import manual_seed
 from .tensor import Tensor, as_tensor
+from .training import AveragedModel, Callback, EarlyStopping, History, fit
 from .value import Value
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",
-    "enable_grad", "eye", "full", "get_backend", "grad", "gradcheck", "manual_seed", "nn",
-    "no_grad", "ones", "op", "optim", "plot", "rand", "randn", "set_backend", "zeros",
+    "AveragedModel", "Callback", "EarlyStopping", "GradcheckError", "History", "Tensor",
+    "Value", "accuracy", "arange", "as_tensor", "backend", "confusion_matrix", "data",
+    "enable_grad", "evaluate", "eye", "fit", "full", "get_backend", "grad", "gradcheck",
+    "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "predict", "rand",
+    "randn", "set_backend", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 
