@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "tables": set(),
     "evaluation": {"engine", "nn", "tensor"},
     "plot": {"plot", "evaluation", "value"},
+    "summary": {"engine", "evaluation", "nn", "rng", "tables"},
     "training": {"training", "engine", "evaluation", "nn", "plot", "tables", "value"},
 }
 

@@ -161,7 +161,7 @@ def test_order_of_the_moments():
     calls = []
 
     class Moments(tg.Callback):
-        def at_start(self, run):
+        def at_start(self, *_):
             calls.append("start")
 
         def after_batch(self, run):
@@ -170,7 +170,7 @@ def test_order_of_the_moments():
         def after_epoch(self, run):
             calls.append(f"epoch {run.epoch}: {len(run.history)}")
 
-        def at_end(self, run):
+        def at_end(self, *_):
             calls.append("end")
 
     fit(make_net(), 2, train=make_data(8), callbacks=[Moments(), lambda run: calls.append("f")])
@@ -190,14 +190,14 @@ class Halving:
     def __init__(self, optimizer):
         self.group = optimizer.param_groups[0]
 
-    def step(self, epoch=None):
+    def step(self, *_epoch):
         self.group["lr"] /= 2
 
 
 class Watching(Halving):
     """A scheduler that watches a number."""
 
-    def step(self, metrics, epoch=None):
+    def step(self, metrics):
         super().step()
         self.seen = [*getattr(self, "seen", []), metrics]
 
@@ -212,7 +212,8 @@ def test_scheduler(each, rates):
     assert history["lr"] == rates
 
 
-@pytest.mark.parametrize(("valid", "name"), [(None, "train_loss"), (make_data(4), "valid_loss")])
+@pytest.mark.parametrize(("valid", "name"), [
+    (None, "train_loss"), (make_data(4), "valid_loss")])
 def test_scheduler_that_watches(valid, name):
     net = make_net()
     optimizer = tg.optim.SGD(net.parameters(), lr=1.0)
@@ -496,7 +497,7 @@ def test_a_graph_of_the_average_notices_an_update():
     (lambda: tg.AveragedModel(make_net(), math.nan), "decay None or from 0 to 1; got nan"),
     (lambda: tg.AveragedModel(make_net(), start=-1), "start of 0 or more; got -1"),
     (lambda: tg.AveragedModel(make_net()).update_parameters(nn.Linear(3, 5)),
-     "a model with the parameters"),
+     "a model with parameters"),
 ])
 def test_average_refuses(make, words):
     with pytest.raises(ValueError, match=words):

@@ -16,6 +16,7 @@ from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, set_backend
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import manual_seed
+from .summary import summary
 from .tensor import Tensor, as_tensor
 from .training import AveragedModel, Callback, EarlyStopping, History, fit
 from .value import Value
@@ -27,7 +28,7 @@ __all__ = [
     "Value", "accuracy", "arange", "as_tensor", "backend", "confusion_matrix", "data",
     "enable_grad", "evaluate", "eye", "fit", "full", "get_backend", "grad", "gradcheck",
     "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "predict", "rand",
-    "randn", "set_backend", "zeros",
+    "randn", "set_backend", "summary", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 

@@ -6,7 +6,7 @@ It imports the engine, the skins, `Module` and the callbacks.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,10 @@ class AveragedModel(Module, Callback):
         """
         averages = dict(self.module.named_parameters())
         weights = dict(model.named_parameters())
-        shapes = [{name: np.shape(p.data) for name, p in x.items()} for x in (averages, weights)]
-        if shapes[0] != shapes[1]:
-            raise ValueError("update_parameters expects a model with the parameters "
-                             f"{shapes[0]}; got {shapes[1]}")
+        have, got = _shapes(averages), _shapes(weights)
+        if have != got:
+            raise ValueError(f"update_parameters expects a model with parameters {have}; got "
+                             f"{got}")
         if not self.n_averaged:
             self.module.load_state_dict(model.state_dict())
         else:
@@ -94,6 +94,10 @@ class AveragedModel(Module, Callback):
     def after_epoch(self, run: Any) -> None:
         if self.decay is None and run.epoch > self.start:
             self.update_parameters(run.model)
+
+
+def _shapes(parameters: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: np.shape(p.data) for name, p in parameters.items()}
 
 
 def _buffers(model: Module) -> list:

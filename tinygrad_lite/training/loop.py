@@ -156,7 +156,8 @@ class _Scheduling(Callback):
         if each not in ("epoch", "batch"):
             raise ValueError(f"scheduler_each is 'epoch' or 'batch'; got {each!r}")
         parameters = inspect.signature(scheduler.step).parameters.values()
-        self.watches = any(p.default is p.empty for p in parameters)
+        self.watches = any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+                           for p in parameters)
         if self.watches and each == "batch":
             raise ValueError("a scheduler that watches the loss steps each epoch; got "
                              "scheduler_each='batch'")
