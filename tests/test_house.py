@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "optim": {"optim", "kernels", "engine", "value", "tensor"},
     "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation"},
     "data": {"data", "rng", "tensor"},
+    "drawing": {"drawing", "engine", "nn", "tensor", "value"},
     "tables": set(),
     "evaluation": {"engine", "nn", "tensor"},
     "plot": {"plot", "evaluation", "value"},

@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AveragedModel", "Callback", "EarlyStopping", "GradcheckError", "History", "Tensor",
     "Value", "accuracy", "arange", "as_tensor", "backend", "confusion_matrix", "data",
-    "enable_grad", "evaluate", "eye", "fit", "full", "get_backend", "grad", "gradcheck",
+    "draw", "enable_grad", "evaluate", "eye", "fit", "full", "get_backend", "grad", "gradcheck",
     "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "predict", "rand",
     "randn", "set_backend", "summary", "zeros",
     *functions.__all__, *ops.__all__,
@@ -34,7 +34,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """``tg.plot`` is imported when it is first asked for: it needs matplotlib."""
+    """``tg.plot`` and ``tg.draw`` are imported when they are first asked for: few need them."""
     if name == "plot":
         return import_module(".plot", __name__)
+    if name == "draw":
+        return import_module(".drawing", __name__).draw
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
