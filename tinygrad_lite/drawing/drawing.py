@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from ..engine import Node
 from ..nn import Module
-from .graph import Box, boxes_and_edges, counted, read
+from .graph import Box, boxes_and_edges, counted, printable, read
 from .layout import Point, place
 
 __all__ = ["Drawing", "draw"]
@@ -43,8 +43,8 @@ def draw(node: Node, model: Module | None = None, names: Mapping[str, Any] | Non
     leaves, those that get a gradient in blue. A Value has its number and its gradient beside
     its name. Numbers that went into an op stand behind its name.
 
-    A graph of more than `max_nodes` boxes is folded; a double frame marks what stands for
-    several. With `model`, the ops of each Module become one box, of inner Modules or, where
+    A graph of more than `max_nodes` boxes is folded, into 60 at most; a double frame marks
+    what stands for several. With `model`, the ops of each Module become one box, of inner Modules or, where
     that is still too much, of outer ones. The graph itself does not know of Modules: an op
     belongs to the one whose parameters it reads, and what lies between two layers to the one
     before. What belongs to none, a loss or all of a graph without `model`, is folded by op
@@ -78,7 +78,7 @@ def draw(node: Node, model: Module | None = None, names: Mapping[str, Any] | Non
         n_leaves = len(graph.items) - n_ops
         title = f"{counted(n_ops, 'op')}, {counted(n_leaves, 'leaf', 'leaves')}"
         title += f", in {len(boxes)} boxes" if len(boxes) < len(graph.items) else ""
-    return Drawing(boxes, edges, title)
+    return Drawing(boxes, edges, printable(title))
 
 
 class Drawing:

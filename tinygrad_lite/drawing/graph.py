@@ -19,10 +19,11 @@ from ..nn import Module
 from ..tensor import Tensor
 from ..value import Value
 
-__all__ = ["Box", "Graph", "boxes_and_edges", "counted", "read"]
+__all__ = ["Box", "Graph", "boxes_and_edges", "counted", "printable", "read"]
 
 _LONGEST = 36     # of a line in a box, in characters
-_TANGLE = 3       # links for each box, at most, in a graph that is folded
+_FOLDED = 60      # boxes, at most, in a graph that is folded
+_TANGLE = 3       # links for each box, at most, likewise
 _STRETCHES = 12   # of distances from the leaves, at most, in a graph that is folded by them
 
 
@@ -104,7 +105,7 @@ def _first_readable(graph: Graph, model: Module | None, max_nodes: int
     """The keys of the finest partition with few boxes, and few links (from, to) for them."""
     for keys in _partitions(graph, model):
         n = len(set(keys))
-        if n > max_nodes:
+        if n > max_nodes or n > _FOLDED and n < len(keys):
             continue
         links = dict.fromkeys((keys[j], keys[i]) for i, inputs in enumerate(graph.inputs)
                               for j in inputs if keys[j] != keys[i])
@@ -192,8 +193,15 @@ def _owners(graph: Graph, model: Module) -> list[tuple[str, ...] | None]:
             if weights or leads_on[i] or joins:
                 owner = tuple(os.path.commonprefix(found))  # type: ignore[arg-type]  # of tuples too
         owners.append(owner)
-        pure.append(id(x) in graph.parameters or bool(inputs) and len(weights) == len(inputs))
+        pure.append(id(x) in graph.parameters or _only_reads(x, len(weights)))
     return owners
+
+
+def _only_reads(x: Any, n: int) -> bool:
+    """Whether x is the result of an op with n different inputs and nothing else."""
+    inputs = _inputs(x) if isinstance(x, Node) else ()
+    return bool(inputs) and not any(map(_is_plain_number, inputs)) and \
+        len({id(i) for i in inputs}) == n
 
 
 def _before_layers(graph: Graph) -> list[bool]:
@@ -319,5 +327,10 @@ def counted(n: int, noun: str, nouns: str = "") -> str:
 
 def _short(line: str) -> str:
     """One line that can be printed, not too long."""
-    line = "".join(c if c.isprintable() else "?" for c in line)
+    line = printable(line)
     return line if len(line) <= _LONGEST else line[:_LONGEST - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """The text without line breaks and signs that no file may hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)
