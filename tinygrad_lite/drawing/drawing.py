@@ -44,11 +44,11 @@ def draw(node: Node, model: Module | None = None, names: Mapping[str, Any] | Non
     its name. Numbers that went into an op stand behind its name.
 
     A graph of more than `max_nodes` boxes is folded, into 60 at most; a double frame marks
-    what stands for several. With `model`, the ops of each Module become one box, of inner Modules or, where
-    that is still too much, of outer ones. The graph itself does not know of Modules: an op
-    belongs to the one whose parameters it reads, and what lies between two layers to the one
-    before. What belongs to none, a loss or all of a graph without `model`, is folded by op
-    and distance from the leaves, or by distance alone.
+    what stands for several. With `model`, the ops of each Module become one box, of inner
+    Modules or, where that is still too much, of outer ones. The graph itself does not know
+    of Modules: an op belongs to the one whose parameters it reads, and what lies between two
+    layers to the one before. What belongs to none, a loss or all of a graph without `model`,
+    is folded by op and distance from the leaves, or by distance alone.
 
     Args:
         node: a Value or a Tensor.
