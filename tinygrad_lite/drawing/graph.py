@@ -310,10 +310,16 @@ def _call(node: Any) -> str:
     if any(map(_is_plain_number, inputs)):
         words += [_number(x) if _is_plain_number(x) else "_" for x in inputs]
     for setting, x in node._static.items():
-        if setting != "shape" and type(x) in (int, float, tuple) and \
-                x != op.defaults.get(setting):
+        if setting != "shape" and _is_short(x) and x != op.defaults.get(setting):
             words.append(f"{setting}={x}")
     return f"{op.name}({', '.join(words)})" if words else op.name
+
+
+def _is_short(setting: Any) -> bool:
+    """Whether it is a number, a word, or some integers."""
+    if isinstance(setting, tuple):
+        return all(type(n) is int for n in setting)
+    return type(setting) in (int, float, str)
 
 
 def _number(x: Any) -> str:

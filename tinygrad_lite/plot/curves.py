@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "training"]
 
-# What the name of a curve may begin with, in the order of colours.
+# What the name of a curve may begin with.
 _PARTS = ("train", "valid", "test")
 _SKIPPED = ("epoch", "seconds")
 
@@ -106,14 +106,13 @@ def _panel(axes: Axes, quantity: str, parts: Mapping[str, np.ndarray],
     elif quantity in _WORDS and all(np.nanmin(y) > 0 for y in parts.values()):
         axes.set_yscale("log")
     ends = []
-    for part, y in parts.items():
-        at = 0 if part == "" else _PARTS.index(part)
+    for at, (part, y) in enumerate(parts.items()):
         color = COLORS[at] if len(parts) > 1 else INK
         last = np.flatnonzero(np.isfinite(y))[-1]
         axes.plot(np.arange(1, len(y) + 1), y, color=color, linewidth=2, marker=MARKERS[at],
                   markevery=[last], clip_on=False)
         text = form.format(y[last])
-        text = f"{part} {text}" if len(parts) > 1 else text
+        text = f"{part} {text}".strip() if len(parts) > 1 else text
         ends.append((last + 1, y[last], text, color))
     _label_ends(axes, ends)
 
