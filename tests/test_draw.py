@@ -236,7 +236,8 @@ def test_tensors():
     (lambda x: 1 - x, "subtract(1, _)"), (lambda x: x * 0.5, "multiply(_, 0.5)"),
     (lambda x: tg.sum(x, axis=1), "sum(axis=1)"), (lambda x: tg.exp(x), "exp"),
     (lambda x: tg.mean(x), "mean"), (lambda x: x[:, [0, 1]], "getitem"),
-    (lambda x: tg.einsum("ij->j", x), "einsum(subscripts=ij->j)"), (lambda x: tg.reshape(x, (2, -1)), "reshape"),
+    (lambda x: tg.einsum("ij->j", x), "einsum(subscripts=ij->j)"),
+    (lambda x: tg.reshape(x, (2, -1)), "reshape"),
 ])
 def test_labels(make, label):
     x = tg.ones(2, 3, requires_grad=True)
