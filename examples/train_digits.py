@@ -45,9 +45,9 @@ def make_net(hidden):
 
 
 def train(net, optimizer, epochs, train_set, test_set):
-    """Train, with a line for each epoch; return the loss and both accuracies of each."""
+    """Train, with a line for each epoch; return its loss and both accuracies."""
     batches = tg.data.DataLoader(*train_set, batch_size=32, shuffle=True)
-    history = []
+    history = tg.History()
     for epoch in with_progress(range(1, epochs + 1)):
         losses = []
         for images, labels in batches:
@@ -59,9 +59,10 @@ def train(net, optimizer, epochs, train_set, test_set):
         mean = sum(losses) / len(losses)
         if not math.isfinite(mean):
             sys.exit(f"the loss of epoch {epoch} is {mean}: try a smaller --lr")
-        history.append((mean, accuracy(net, *train_set), accuracy(net, *test_set)))
-        say("epoch {:3}   loss {:.4f}   train {:7.2%}   test {:7.2%}".format(
-            epoch, *history[-1]))
+        history.append({"train_loss": mean, "train_accuracy": accuracy(net, *train_set),
+                        "test_accuracy": accuracy(net, *test_set)})
+        say("epoch {:3}   loss {train_loss:.4f}   train {train_accuracy:7.2%}   "
+            "test {test_accuracy:7.2%}".format(epoch, **history[-1]))
     return history
 
 
@@ -194,8 +195,9 @@ def main():
         history = train(net, optimizer, options.epochs, train_set, test_set)
     seconds = perf_counter() - start
     predicted = predict(net, images)
-    print(f"\ntest accuracy {history[-1][2]:.2%}: {sum(predicted == labels)} of {len(labels)} "
-          f"digits, after {seconds:.1f} s of training\n")
+    right = sum(predicted == labels)
+    print(f"\ntest accuracy {right / len(labels):.2%}: {right} of {len(labels)} digits, after "
+          f"{seconds:.1f} s of training\n")
 
     size = sum(p.size for p in net.parameters())
     print(f"one {options.optimizer} update of the {size:,} parameters, median:\n")
@@ -204,8 +206,8 @@ def main():
     np.savez(options.out / "weights.npz", **net.state_dict())
     print(f"\nweights: {options.out / 'weights.npz'}")
     try:
-        figure = tg.plot.training(*zip(*history), images.reshape(-1, 8, 8), labels,
-                                  predicted)
+        figure = tg.plot.training(history, images.reshape(-1, 8, 8), labels, predicted,
+                                  units={"loss": "mean cross-entropy (nats)"})
         figure.savefig(options.out / "training.png")
         print(f"picture: {options.out / 'training.png'}")
     except ImportError as error:

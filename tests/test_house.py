@@ -32,6 +32,13 @@ MAY_IMPORT = {
     "nn": {"nn", "engine", "ops", "functions", "fused", "rng", "value", "tensor", "creation",
            "passes"},
     "data": {"data", "rng", "tensor"},
+    "drawing": {"drawing", "engine", "nn", "tensor", "value"},
+    "tables": set(),
+    "evaluation": {"engine", "nn", "tensor"},
+    "plot": {"plot", "evaluation", "value"},
+    "summary": {"engine", "evaluation", "nn", "rng", "tables"},
+    "training": {"training", "engine", "evaluation", "nn", "optim", "passes", "plot", "tables",
+                 "value"},
 }
 
 # Of the packages that are not in the standard library, these may be imported at the top.

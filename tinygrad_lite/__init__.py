@@ -11,26 +11,33 @@ from . import data, functions, nn, ops, optim
 from .checkpoint import CheckpointError, load, save
 from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
+from .evaluation import accuracy, confusion_matrix, evaluate, predict
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import get_rng_state, manual_seed, set_rng_state
+from .summary import summary
 from .tensor import Tensor, as_tensor
+from .training import AveragedModel, Callback, EarlyStopping, History, fit
 from .value import Value
 from .version import __version__ as __version__
 
 __all__ = [
-    "CheckpointError", "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend",
-    "data", "enable_grad", "eye", "full", "get_backend", "get_num_threads", "get_rng_state",
-    "grad", "gradcheck", "load", "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot",
-    "rand", "randn", "save", "set_backend", "set_num_threads", "set_rng_state", "zeros",
+    "AveragedModel", "Callback", "CheckpointError", "EarlyStopping", "GradcheckError",
+    "History", "Tensor", "Value", "accuracy", "arange", "as_tensor", "backend",
+    "confusion_matrix", "data", "draw", "enable_grad", "evaluate", "eye", "fit", "full",
+    "get_backend", "get_num_threads", "get_rng_state", "grad", "gradcheck", "load",
+    "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "predict", "rand", "randn",
+    "save", "set_backend", "set_num_threads", "set_rng_state", "summary", "zeros",
     *functions.__all__, *ops.__all__,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """``tg.plot`` is imported when it is first asked for: it needs matplotlib."""
+    """``tg.plot`` and ``tg.draw`` are imported when they are first asked for: few need them."""
     if name == "plot":
         return import_module(".plot", __name__)
+    if name == "draw":
+        return import_module(".drawing", __name__).draw
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
