@@ -19,9 +19,13 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from . import numpy_arrays, python_loops
+from .buffers import refuse_targets
 from .table import KERNELS
 
-__all__ = ["BACKENDS", "KERNELS", "backend", "body", "get_backend", "set_backend", "why_not_c"]
+__all__ = [
+    "BACKENDS", "KERNELS", "backend", "body", "get_backend", "refuse_targets", "set_backend",
+    "why_not_c",
+]
 
 BACKENDS = ("c", "numpy", "python")
 VARIABLE = "TINYGRAD_LITE_BACKEND"

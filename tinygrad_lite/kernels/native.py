@@ -12,10 +12,11 @@ from operator import itemgetter
 import numpy as np
 
 from ._kernels import ffi, lib
-from .buffers import Group, checked, checked_logits, refuse_targets
+from .buffers import Group, checked
+from .native_losses import cross_entropy, cross_entropy_slope
 from .table import KERNELS
 
-__all__ = ["ABI", "cross_entropy", "update"]
+__all__ = ["ABI", "cross_entropy", "cross_entropy_slope", "update"]
 
 # The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.
 ABI = 2
@@ -35,10 +36,6 @@ FUNCTIONS = {
     for kernel in KERNELS
     for dtype in POINTERS
 }
-CROSS_ENTROPY = {
-    dtype: getattr(lib, f"tgl_cross_entropy_f{8 * dtype.itemsize}") for dtype in POINTERS
-}
-IDS = ffi.typeof("int64_t *")
 SCALARS = {kernel: itemgetter(*row.scalars) for kernel, row in KERNELS.items()}
 
 
@@ -89,19 +86,3 @@ class Tables:
     def take(self, arrays: list[np.ndarray]) -> list:
         """A view of each array, which C sees as a pointer to its first element."""
         return list(map(ffi.from_buffer, repeat(self.pointer), arrays))
-
-
-def cross_entropy(a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Losses and gradient; see `tinygrad_lite.kernels.numpy_arrays.cross_entropy`."""
-    a, target = checked_logits(a, target)
-    n, c = a.shape
-    losses = np.empty(n, a.dtype)
-    d = np.empty((n, c), a.dtype)
-    real = POINTERS[a.dtype][0]
-    good = CROSS_ENTROPY[a.dtype](
-        ffi.from_buffer(real, losses), ffi.from_buffer(real, d),
-        ffi.from_buffer(real, a), ffi.from_buffer(IDS, target), n, c,
-    )
-    if good < n:
-        refuse_targets(target, c)
-    return losses, d

@@ -10,14 +10,13 @@ from math import sqrt
 
 import numpy as np
 
-from .buffers import (
-    checked,
-    checked_logits,
-    plain_scalars,
-    refuse_targets,
-)
+from .buffers import checked, plain_scalars
+from .numpy_losses import cross_entropy, cross_entropy_slope
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "cross_entropy", "cross_entropy_slope", "momentum", "sgd",
+    "sgd_momentum", "update",
+]
 
 
 def update(
@@ -96,33 +95,3 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, weight_decay, maximize, c1, c2):
     m[...] = beta1 * m + (1 - beta1) * d
     v[...] = beta2 * v + (1 - beta2) * d * d
     w[...] = w - rate * m / (np.sqrt(v) / root + eps)
-
-
-def cross_entropy(a, target):
-    """Cross-entropy of logits with class ids, and its gradient.
-
-    Args:
-        a: logits, float32 or float64, of shape (n, c).
-        target: class ids from 0 to c - 1, integers, of shape (n,).
-
-    Returns:
-        losses = ln(sum of e^a over the classes) - a[target], of shape (n,), and
-        d = softmax(a) - onehot(target), of shape (n, c); both in the dtype of ``a``.
-
-    Raises:
-        TypeError: another dtype, or no arrays.
-        ValueError: other shapes.
-        IndexError: an id is out of range.
-    """
-    a, target = checked_logits(a, target)
-    refuse_targets(target, a.shape[1])
-    rows = np.arange(len(a))
-    with np.errstate(all="ignore"):  # inf and NaN flow on silently, as they do in C
-        d = a - a.max(axis=1, keepdims=True)
-        losses = -d[rows, target]
-        d = np.exp(d)
-        total = d.sum(axis=1)
-        losses = losses + np.log(total)
-        d = d / total[:, None]
-        d[rows, target] -= 1
-    return losses, d

@@ -7,18 +7,17 @@ so a float32 result differs from C's in its last digits. A division by 0, which 
 in C (``eps`` = 0 and a gradient that was always 0), raises ZeroDivisionError.
 """
 
-from math import exp, log, sqrt
+from math import sqrt
 
 import numpy as np
 
-from .buffers import (
-    checked,
-    checked_logits,
-    plain_scalars,
-    refuse_targets,
-)
+from .buffers import checked, plain_scalars
+from .python_losses import cross_entropy, cross_entropy_slope
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "cross_entropy", "cross_entropy_slope", "momentum", "sgd",
+    "sgd_momentum", "update",
+]
 
 
 def update(kernel, columns, scalars, cache):
@@ -93,27 +92,3 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, weight_decay, maximize, c1, c2):
         m[i] = beta1 * m[i] + (1 - beta1) * d
         v[i] = beta2 * v[i] + (1 - beta2) * d * d
         w[i] = w[i] - rate * m[i] / (sqrt(v[i]) / root + eps)
-
-
-def cross_entropy(a, target):
-    """Losses and gradient; see `tinygrad_lite.kernels.numpy_arrays.cross_entropy`."""
-    a, target = checked_logits(a, target)
-    refuse_targets(target, a.shape[1])
-    losses = np.empty(len(a), a.dtype)
-    d = np.empty_like(a)
-    for i, (row, t) in enumerate(zip(a.tolist(), target.tolist(), strict=True)):
-        losses[i], d[i] = cross_entropy_of_row(row, t)
-    return losses, d
-
-
-def cross_entropy_of_row(row, t):
-    """ln(sum of e^a) - a[t], and softmax(a) - onehot(t), for one list of logits a"""
-    peak = max(row)
-    d = [x - peak for x in row]
-    loss = -d[t]
-    d = [exp(x) for x in d]
-    total = sum(d)
-    loss = loss + log(total)
-    d = [x / total for x in d]
-    d[t] -= 1
-    return loss, d

@@ -6,9 +6,23 @@ arrays and records nothing. A file for each family.
 
 from .activations import log_softmax, relu, sigmoid, softmax, tanh
 from .dense import flatten, linear
-from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_embedding_loss,
+    hinge_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 
 __all__ = [
-    "binary_cross_entropy_with_logits", "cross_entropy", "flatten", "linear", "log_softmax",
-    "mse_loss", "relu", "sigmoid", "softmax", "tanh",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "flatten",
+    "hinge_embedding_loss", "hinge_loss", "huber_loss", "kl_div", "l1_loss", "linear",
+    "log_softmax", "mse_loss", "nll_loss", "relu", "sigmoid", "smooth_l1_loss", "softmax",
+    "tanh",
 ]

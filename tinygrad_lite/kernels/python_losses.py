@@ -1,0 +1,43 @@
+"""Softmax cross-entropy in plain Python: a row and an element at a time.
+
+Names, arguments and the order of lines are those of numpy_losses.py and of
+csrc/loss_loops.h; the formulas are in csrc/kernels.h. Python computes in double throughout.
+"""
+
+from math import exp, inf, log
+
+import numpy as np
+
+from .buffers import checked_logits, refuse_targets
+
+__all__ = ["cross_entropy", "cross_entropy_slope"]
+
+
+def cross_entropy(a, target, ignore_index):
+    """Losses, peaks and totals; see `tinygrad_lite.kernels.numpy_losses.cross_entropy`."""
+    a, target = checked_logits(a, target)
+    refuse_targets(target, a.shape[1], ignore_index)
+    y = np.zeros((3, len(a)), a.dtype)
+    for i, (row, t) in enumerate(zip(a.tolist(), target.tolist(), strict=True)):
+        peak = max(row)
+        total = sum(exp(x - peak) for x in row)
+        if t == ignore_index:
+            y[:, i] = 0, peak, inf
+        else:
+            y[:, i] = log(total) + (peak - row[t]), peak, total
+    return y
+
+
+def cross_entropy_slope(a, target, y, g):
+    """The gradient; see `tinygrad_lite.kernels.numpy_losses.cross_entropy_slope`."""
+    d = np.zeros_like(a, order="C")
+    g = np.broadcast_to(g, target.shape).tolist()
+    _, peaks, totals = y.tolist()
+    for i, (row, t) in enumerate(zip(a.tolist(), target.tolist(), strict=True)):
+        if totals[i] == inf:
+            continue
+        scale = g[i] / totals[i]
+        row = [exp(x - peaks[i]) * scale for x in row]
+        row[t] -= g[i]
+        d[i] = row
+    return d
