@@ -90,13 +90,14 @@ void tgl_adam_f64(
     double weight_decay, int maximize, double c1, double c2);
 
 /* Cross-entropy of logits a (n, c) with class ids target (n,), and what its gradient needs.
- * Three rows y (3, n), each with a number for each row i of a:
+ * y is (3, n + 1): losses, peak and total, each with a number for each row i of a:
  *   losses = ln(total) + peak - a[i][target[i]]
  *   peak   = the largest of a[i]
  *   total  = sum over j of e^(a[i][j] - peak)
  * Where target[i] is the id ignored, the loss is 0 and the total is inf, which marks the row.
- * Returns n; or, if an id is neither in 0 .. c - 1 nor the one ignored, or c is 0, the first
- * such row, and writes nothing.
+ * In the last column stand the sum of the losses, 0, and how many rows are not ignored; nan
+ * if none. Returns n; or, if an id is neither in 0 .. c - 1 nor the one ignored, or c is 0,
+ * the first such row, and writes nothing.
  */
 size_t tgl_cross_entropy_f32(
     float *y, const float *a, const int64_t *target, int64_t ignored, size_t n, size_t c);

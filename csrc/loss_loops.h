@@ -147,7 +147,7 @@ WIDE static void NAME(cross_entropy)(
     for (size_t i = start; i < end; i++)
         if (target[i] == ignored) {
             losses[i] = 0;
-            total[i] = INFINITY;
+            total[i] = (real)INFINITY;
         } else {
             losses[i] = LOGARITHM(total[i]) + (peak[i] - a[i * c + (size_t)target[i]]);
         }
@@ -169,7 +169,7 @@ WIDE static void NAME(cross_entropy_slope)(
         NAME(exponential)(d + i * c, (stop - i) * c);
         for (size_t k = i; k < stop; k++) {
             real *restrict row = d + k * c;
-            if (total[k] == INFINITY) {
+            if (total[k] == (real)INFINITY) {
                 memset(row, 0, c * sizeof *row);
                 continue;
             }
@@ -181,13 +181,30 @@ WIDE static void NAME(cross_entropy_slope)(
     }
 }
 
+/* The last column of y: the sum of the losses, 0, and how many rows count. The sums of blocks
+ * are added up in double, as there may be millions of rows. */
+static inline void NAME(last_column)(real *losses, real *peak, real *total, size_t n)
+{
+    double all = 0;
+    size_t counted = 0;
+    for (size_t i = 0; i < n; i += BLOCK)
+        all += (double)NAME(sum)(losses + i, n - i < BLOCK ? n - i : BLOCK);
+    for (size_t i = 0; i < n; i++)
+        counted += total[i] != (real)INFINITY;
+    losses[n] = (real)all;
+    peak[n] = 0;
+    total[n] = counted > 0 ? (real)counted : (real)NAN;
+}
+
 size_t NAME(tgl_cross_entropy)(
     real *y, const real *a, const int64_t *target, int64_t ignored, size_t n, size_t c)
 {
+    real *losses = y, *peak = y + n + 1, *total = y + 2 * (n + 1);
     for (size_t i = 0; i < n; i++)
         if (c == 0 || ((uint64_t)target[i] >= c && target[i] != ignored))
             return i;
-    NAME(cross_entropy)(y, y + n, y + 2 * n, a, target, ignored, 0, n, c);
+    NAME(cross_entropy)(losses, peak, total, a, target, ignored, 0, n, c);
+    NAME(last_column)(losses, peak, total, n);
     return n;
 }
 
@@ -195,5 +212,6 @@ void NAME(tgl_cross_entropy_slope)(
     real *d, const real *a, const int64_t *target, const real *y,
     const real *g, size_t step, size_t n, size_t c)
 {
-    NAME(cross_entropy_slope)(d, a, target, y + n, y + 2 * n, g, step, 0, n, c);
+    const real *peak = y + n + 1, *total = y + 2 * (n + 1);
+    NAME(cross_entropy_slope)(d, a, target, peak, total, g, step, 0, n, c);
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..engine import op
-from ..ops import clip, exp, expand_dims, log, sigmoid, softmax, sum, where
+from ..ops import _floating, clip, exp, expand_dims, log, sigmoid, softmax, sum, where
 
 __all__ = [
     "binary_cross_entropy", "cross_entropy", "hinge", "hinge_embedding", "huber",
@@ -37,31 +37,22 @@ def cross_entropy(a: Any, target: Any, reduction: str = "mean",
 
 @op(None, None)
 def _cross_entropy_rows(a, target, ignore_index):
-    """y (3, N): the losses, and of each row its peak and the total of e ** (a - peak)."""
+    """y (3, N + 1): the losses, and of each row its peak and the total of e ** (a - peak).
+
+    In the last column stand the sum of the losses, 0, and how many rows are not ignored.
+    """
     return kernels.body().cross_entropy(_real(a), target, ignore_index)
 
 
 @op(lambda g, _y, a, target, rows, reduction:
-        _cross_entropy_slope(_of_each_row(g, rows, reduction), a, target, rows),
+        _cross_entropy_slope(
+            g / rows[2, -1] if reduction == "mean" else g, a, target, rows),
     None, None)
 def _cross_entropy(_a, _target, rows, reduction):
     """y = the losses of the rows, reduced."""
-    losses = rows[0]
     if reduction == "none":
-        return losses.copy()
-    y = np.add.reduce(losses)
-    return y / _count(rows) if reduction == "mean" else y
-
-
-def _of_each_row(g, rows, reduction):
-    """The gradient of each row's own loss: one number for all, or (N,)."""
-    return g / _count(rows) if reduction == "mean" else g
-
-
-@op(None)
-def _count(rows):
-    """y = how many rows are not ignored; nan for none, so that their mean is nan."""
-    return np.count_nonzero(rows[2] != np.inf) or math.nan
+        return rows[0, :-1].copy()
+    return rows[0, -1] / rows[2, -1] if reduction == "mean" else rows[0, -1]
 
 
 @op(lambda h, _y, _g, a, target, rows:
@@ -77,7 +68,7 @@ def _cross_entropy_curve(h, g, p, rows):
     """The gradient h of the slope pulled back to the logits, through the softmax p."""
     if len(np.shape(g)) == 1:
         g = expand_dims(g, axis=1)
-    counts = expand_dims(rows[2] != math.inf, axis=1)
+    counts = expand_dims(rows[2, :-1] != math.inf, axis=1)
     return where(counts, g * p * (h - sum(h * p, axis=1, keepdims=True)), 0.0)
 
 
@@ -136,8 +127,7 @@ def huber(a, b, delta):
     lambda g, _y, a, _target: -g * a)
 def logits_cross_entropy(a, target):
     """y = -(t ln p + (1 - t) ln(1 - p)) with p = sigmoid(a), stable at any a."""
-    if a.dtype.kind != "f":
-        a = a.astype(np.float32)
+    a = _floating(a)
     return np.maximum(a, 0) - a * target + np.log1p(np.exp(-np.abs(a)))
 
 
@@ -151,6 +141,7 @@ def binary_cross_entropy(p, target):
     """
     _refuse_outside("input", p)
     _refuse_outside("target", target)
+    p = _floating(p)
     with np.errstate(divide="ignore"):
         y = target * np.maximum(np.log(p), -100)
         y += (1 - target) * np.maximum(np.log1p(-p), -100)
@@ -169,7 +160,7 @@ def _refuse_outside(name, numbers):
 def _bounded_log(a):
     """y = ln a, at least -100."""
     with np.errstate(divide="ignore"):
-        return np.maximum(np.log(a), -100)
+        return np.maximum(np.log(_floating(a)), -100)
 
 
 @op(lambda g, y, _a, target, margin: g * -target * (y > 0), None)
@@ -207,7 +198,7 @@ def _refuse_no_signs(target):
 def kl_divergence(a, target):
     """y = t (ln t - a), element by element; 0 where t = 0, even if a = -inf."""
     with np.errstate(all="ignore"):
-        return np.where(target == 0, 0, target * (np.log(target) - a))
+        return np.where(target == 0, 0, target * (np.log(_floating(target)) - a))
 
 
 @op(lambda g, _y, _a, target: -g * exp(target),
@@ -215,4 +206,4 @@ def kl_divergence(a, target):
 def log_kl_divergence(a, target):
     """y = e ** t (t - a), element by element; 0 where t = -inf, even if a = -inf."""
     with np.errstate(all="ignore"):
-        return np.where(target == -np.inf, 0, np.exp(target) * (target - a))
+        return np.where(target == -np.inf, 0, np.exp(_floating(target)) * (target - a))

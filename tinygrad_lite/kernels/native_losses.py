@@ -23,7 +23,7 @@ def cross_entropy(a: np.ndarray, target: np.ndarray, ignore_index: int) -> np.nd
     """Losses, peaks and totals; see `tinygrad_lite.kernels.numpy_losses.cross_entropy`."""
     a, target = checked_logits(a, target)
     n, c = a.shape
-    y = np.empty((3, n), a.dtype)
+    y = np.empty((3, n + 1), a.dtype)
     real, losses, _ = BODIES[a.dtype]
     take = ffi.from_buffer
     good = losses(take(real, y), take(real, a), take(IDS, target), ignore_index, n, c)

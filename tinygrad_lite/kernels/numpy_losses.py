@@ -22,9 +22,10 @@ def cross_entropy(a: np.ndarray, target: np.ndarray, ignore_index: int) -> np.nd
         ignore_index: the id, in that range or not, of rows whose loss is 0.
 
     Returns:
-        Three rows, in the dtype of ``a``, of shape (3, n): losses = ln(total) + peak -
+        Three rows, in the dtype of ``a``, of shape (3, n + 1): losses = ln(total) + peak -
         a[target]; peak, the largest of each row of ``a``; total, the sum of e^(a - peak).
-        A row that is ignored has the loss 0, and the total inf, which marks it.
+        A row that is ignored has the loss 0, and the total inf, which marks it. The last
+        column: the sum of the losses, 0, and how many rows are not ignored; nan if none.
 
     Raises:
         TypeError: another dtype, or no arrays.
@@ -34,13 +35,15 @@ def cross_entropy(a: np.ndarray, target: np.ndarray, ignore_index: int) -> np.nd
     a, target = checked_logits(a, target)
     refuse_targets(target, a.shape[1], ignore_index)
     rows = np.flatnonzero(target != ignore_index)
-    y = np.zeros((3, len(a)), a.dtype)
-    losses, peak, total = y
+    y = np.zeros((3, len(a) + 1), a.dtype)
+    losses, peak, total = y[:, :-1]
     with np.errstate(all="ignore"):  # inf and NaN flow on silently, as they do in C
         peak[:] = a.max(axis=1) if a.size else 0
         total[:] = np.exp(a - peak[:, None]).sum(axis=1)
         losses[rows] = np.log(total[rows]) + (peak[rows] - a[rows, target[rows]])
+        y[0, -1] = losses.sum()
     total[target == ignore_index] = np.inf
+    y[2, -1] = len(rows) or np.nan
     return y
 
 
@@ -58,7 +61,7 @@ def cross_entropy_slope(
         (softmax(a) - onehot(target)) * g, with softmax(a) = e^(a - peak) / total, of shape
         (n, c); 0 in rows that are ignored.
     """
-    _, peak, total = y
+    _, peak, total = y[:, :-1]
     rows = np.flatnonzero(total != np.inf)
     g = np.broadcast_to(g, target.shape)
     d = np.zeros_like(a, order="C")
