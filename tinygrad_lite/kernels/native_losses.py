@@ -1,4 +1,8 @@
-"""Softmax cross-entropy in C, with the arguments, checks and errors of numpy_losses.py."""
+"""Softmax cross-entropy in C, with the arguments, checks and errors of numpy_losses.py.
+
+The functions of `lib` are looked up when they are called: native.py, which imports this file,
+has yet to check that the compiled module is the one that this code needs.
+"""
 
 import numpy as np
 
@@ -8,14 +12,9 @@ from .buffers import checked_logits, refuse_targets
 __all__ = ["cross_entropy", "cross_entropy_slope"]
 
 IDS = ffi.typeof("int64_t *")
-FLOAT, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
-
-# For each dtype, C's type of a pointer to an array, and its two functions.
-BODIES = {
-    FLOAT: (
-        ffi.typeof("float *"), lib.tgl_cross_entropy_f32, lib.tgl_cross_entropy_slope_f32),
-    DOUBLE: (
-        ffi.typeof("double *"), lib.tgl_cross_entropy_f64, lib.tgl_cross_entropy_slope_f64),
+REALS = {
+    np.dtype(np.float32): ffi.typeof("float *"),
+    np.dtype(np.float64): ffi.typeof("double *"),
 }
 
 
@@ -24,9 +23,10 @@ def cross_entropy(a: np.ndarray, target: np.ndarray, ignore_index: int) -> np.nd
     a, target = checked_logits(a, target)
     n, c = a.shape
     y = np.empty((3, n + 1), a.dtype)
-    real, losses, _ = BODIES[a.dtype]
+    real = REALS[a.dtype]
+    function = lib.tgl_cross_entropy_f32 if a.itemsize == 4 else lib.tgl_cross_entropy_f64
     take = ffi.from_buffer
-    good = losses(take(real, y), take(real, a), take(IDS, target), ignore_index, n, c)
+    good = function(take(real, y), take(real, a), take(IDS, target), ignore_index, n, c)
     if good < n:
         refuse_targets(target, c, ignore_index)
     return y
@@ -41,9 +41,11 @@ def cross_entropy_slope(
     g = np.ascontiguousarray(g, a.dtype)
     n, c = a.shape
     d = np.empty((n, c), a.dtype)
-    real, _, slope = BODIES[a.dtype]
+    real = REALS[a.dtype]
+    single = a.itemsize == 4
+    function = lib.tgl_cross_entropy_slope_f32 if single else lib.tgl_cross_entropy_slope_f64
     take = ffi.from_buffer
-    slope(
+    function(
         take(real, d), take(real, a), take(IDS, target), take(real, y),
         take(real, g), step, n, c,
     )
