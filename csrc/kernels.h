@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* Number of this interface. It changes with any prototype or meaning below, and is compared
- * with native.ABI on import, so that an outdated compiled module is never called. */
+ * with compiled.ABI on import, so that an outdated compiled module is never called. */
 int tgl_abi(void);
 
 /* Gradient descent.

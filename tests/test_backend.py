@@ -140,7 +140,7 @@ def test_outdated_compiled_module_fails_loudly():
 def test_interface_number_is_the_same_in_c_and_python():
     c_source = (CSRC / "optimizers.c").read_text(encoding="utf-8")
     in_c = re.search(r"int tgl_abi\(void\)\s*{\s*return (\d+);", c_source)
-    python_source = (PACKAGE / "native.py").read_text(encoding="utf-8")
+    python_source = (PACKAGE / "compiled.py").read_text(encoding="utf-8")
     in_python = re.search(r"^ABI = (\d+)$", python_source, re.MULTILINE)
     assert in_c.group(1) == in_python.group(1)
 

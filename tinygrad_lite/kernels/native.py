@@ -11,20 +11,12 @@ from operator import itemgetter
 
 import numpy as np
 
-from ._kernels import ffi, lib
 from .buffers import Group, checked
+from .compiled import ABI, ffi, lib
 from .native_losses import cross_entropy, cross_entropy_slope
 from .table import KERNELS
 
 __all__ = ["ABI", "cross_entropy", "cross_entropy_slope", "update"]
-
-# The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.
-ABI = 2
-
-if lib.tgl_abi() != ABI:
-    raise ImportError(
-        f"the compiled module has interface {lib.tgl_abi()}, but this Python code needs {ABI}"
-    )
 
 # For each dtype, C's types of a pointer to an array and of a table of such pointers.
 POINTERS: dict[np.dtype, tuple] = {

@@ -1,20 +1,21 @@
-"""Softmax cross-entropy in C, with the arguments, checks and errors of numpy_losses.py.
-
-The functions of `lib` are looked up when they are called: native.py, which imports this file,
-has yet to check that the compiled module is the one that this code needs.
-"""
+"""Softmax cross-entropy in C, with the arguments, checks and errors of numpy_losses.py."""
 
 import numpy as np
 
-from ._kernels import ffi, lib
 from .buffers import checked_logits, refuse_targets
+from .compiled import ffi, lib
 
 __all__ = ["cross_entropy", "cross_entropy_slope"]
 
 IDS = ffi.typeof("int64_t *")
-REALS = {
-    np.dtype(np.float32): ffi.typeof("float *"),
-    np.dtype(np.float64): ffi.typeof("double *"),
+FLOAT, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+# For each dtype, C's type of a pointer to an array, and its two functions.
+BODIES = {
+    FLOAT: (
+        ffi.typeof("float *"), lib.tgl_cross_entropy_f32, lib.tgl_cross_entropy_slope_f32),
+    DOUBLE: (
+        ffi.typeof("double *"), lib.tgl_cross_entropy_f64, lib.tgl_cross_entropy_slope_f64),
 }
 
 
@@ -23,10 +24,9 @@ def cross_entropy(a: np.ndarray, target: np.ndarray, ignore_index: int) -> np.nd
     a, target = checked_logits(a, target)
     n, c = a.shape
     y = np.empty((3, n + 1), a.dtype)
-    real = REALS[a.dtype]
-    function = lib.tgl_cross_entropy_f32 if a.itemsize == 4 else lib.tgl_cross_entropy_f64
+    real, losses, _ = BODIES[a.dtype]
     take = ffi.from_buffer
-    good = function(take(real, y), take(real, a), take(IDS, target), ignore_index, n, c)
+    good = losses(take(real, y), take(real, a), take(IDS, target), ignore_index, n, c)
     if good < n:
         refuse_targets(target, c, ignore_index)
     return y
@@ -41,11 +41,9 @@ def cross_entropy_slope(
     g = np.ascontiguousarray(g, a.dtype)
     n, c = a.shape
     d = np.empty((n, c), a.dtype)
-    real = REALS[a.dtype]
-    single = a.itemsize == 4
-    function = lib.tgl_cross_entropy_slope_f32 if single else lib.tgl_cross_entropy_slope_f64
+    real, _, slope = BODIES[a.dtype]
     take = ffi.from_buffer
-    function(
+    slope(
         take(real, d), take(real, a), take(IDS, target), take(real, y),
         take(real, g), step, n, c,
     )
