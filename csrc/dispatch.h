@@ -13,8 +13,20 @@ struct loops {
     double (*square_sum[2])(const void *a, size_t n);
     void (*add_rows_f32)(float *, const float *, const int64_t *, size_t, size_t);
     void (*add_rows_f64)(double *, const double *, const int64_t *, size_t, size_t);
-    void (*cross_entropy_f32)(float *, float *, const float *, const int64_t *, size_t, size_t);
-    void (*cross_entropy_f64)(double *, double *, const double *, const int64_t *, size_t, size_t);
+    void (*cross_entropy_f32)(
+        float *, float *, float *, const float *, const int64_t *, int64_t,
+        size_t, size_t, size_t);
+    void (*cross_entropy_f64)(
+        double *, double *, double *, const double *, const int64_t *, int64_t,
+        size_t, size_t, size_t);
+    void (*last_column_f32)(float *, float *, float *, size_t);
+    void (*last_column_f64)(double *, double *, double *, size_t);
+    void (*cross_entropy_slope_f32)(
+        float *, const float *, const int64_t *, const float *, const float *, const float *,
+        size_t, size_t, size_t, size_t);
+    void (*cross_entropy_slope_f64)(
+        double *, const double *, const int64_t *, const double *, const double *,
+        const double *, size_t, size_t, size_t, size_t);
 };
 
 extern const struct loops loops_baseline;

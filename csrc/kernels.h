@@ -160,15 +160,33 @@ double tgl_square_sum(int is_double, const tgl_group *group, double *sums);
 
 /* ---- losses ----------------------------------------------------------------------------- */
 
-/* Cross-entropy of logits a (n, c) with class ids target (n,), and its gradient.
- *   losses = ln(sum over j of e^a[i][j]) - a[i][target[i]]        (n,)
- *   d      = softmax(a) - onehot(target)                          (n, c)
- * Returns n; or, if an id is not in 0 .. c - 1, the first such row, and writes nothing.
+/* Cross-entropy of logits a (n, c) with class ids target (n,), and what its gradient needs.
+ * y is (3, n + 1): losses, peak and total, each with a number for each row i of a:
+ *   losses = ln(total) + peak - a[i][target[i]]
+ *   peak   = the largest of a[i]
+ *   total  = sum over j of e^(a[i][j] - peak)
+ * Where target[i] is the id ignored, the loss is 0 and the total is inf, which marks the row.
+ * In the last column stand the sum of the losses, 0, and how many rows are not ignored; nan
+ * if none. Returns n; or, if an id is neither in 0 .. c - 1 nor the one ignored, or c is 0,
+ * the first such row, and writes nothing.
  */
 size_t tgl_cross_entropy_f32(
-    float *losses, float *d, const float *a, const int64_t *target, size_t n, size_t c);
+    float *y, const float *a, const int64_t *target, int64_t ignored, size_t n, size_t c);
 size_t tgl_cross_entropy_f64(
-    double *losses, double *d, const double *a, const int64_t *target, size_t n, size_t c);
+    double *y, const double *a, const int64_t *target, int64_t ignored, size_t n, size_t c);
+
+/* The gradient of those losses, times g: one number for each row of a with step = 1, the
+ * same for all with step = 0. The ids must have passed tgl_cross_entropy, which made y.
+ *   d = (e^(a - peak) / total - onehot(target)) * g, or 0 where total is inf    (n, c)
+ */
+void tgl_cross_entropy_slope_f32(
+    float *d, const float *a, const int64_t *target, const float *y,
+    const float *g, size_t step, size_t n, size_t c);
+void tgl_cross_entropy_slope_f64(
+    double *d, const double *a, const int64_t *target, const double *y,
+    const double *g, size_t step, size_t n, size_t c);
+
+/* ---- rows by number ------------------------------------------------------------------ */
 
 /* Rows of a table by number: a is (rows, width), in any type of number, with rows of so many
  * bytes; index is (n,).

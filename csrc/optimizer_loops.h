@@ -133,7 +133,7 @@ static void NAME(rmsprop)(void *const *x, size_t n, const void *scalars)
 }
 
 /* The larger of two; NaN if one of them is. */
-static inline real NAME(larger)(real a, real b)
+static inline real NAME(larger_or_nan)(real a, real b)
 {
     return (a >= b) | (a != a) ? a : b;
 }
@@ -156,7 +156,7 @@ static INLINE void NAME(adam_loop)(
         v[i] = keep2 * v[i] + take2 * d * d;
         real top = v[i];
         if (x) {
-            top = NAME(larger)(x[i], v[i]);
+            top = NAME(larger_or_nan)(x[i], v[i]);
             x[i] = top;
         }
         w[i] = shrink * w[i] - rate * m[i] / (square_root(top) * scale + eps);

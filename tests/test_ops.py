@@ -105,6 +105,15 @@ def cross_entropy(a, reduction):
     return {"mean": losses.mean(), "sum": losses.sum(), "none": losses}[reduction]
 
 
+def binary_cross_entropy(p, target):
+    """With p = 1 and t = 1 too, where the second logarithm is bounded."""
+    no = np.log(np.where(p < 1, 1 - p, np.exp(-100)))
+    return -(target * np.log(p) + (1 - target) * no)
+
+
+SIGNS = np.array([[1, -1, 1], [-1, -1, 1]], np.float32)
+
+
 def assigned(a, value, index):
     """A copy of a in which a[index] = value, for nodes and for arrays."""
     a = a * 1
@@ -416,6 +425,23 @@ LOSSES = [
               a, torch.tensor(LABELS), reduction=kind)) for kind in ("mean", "sum", "none")],
     Row("logits_cross_entropy", fused.logits_cross_entropy, logits_cross_entropy, pair(0, 1)),
     Row("squared_difference", fused.squared_difference, lambda a, b: (a - b) ** 2, pair()),
+    Row("huber", lambda a, b: fused.huber(a, b, delta=0.75),
+        lambda a, b: np.where(abs(a - b) < 0.75, (a - b) ** 2 / 2,
+                              0.75 * abs(a - b) - 0.75 ** 2 / 2), pair()),
+    Row("binary_cross_entropy", fused.binary_cross_entropy, binary_cross_entropy,
+        pair(0.1, 0.9)),
+    Row("hinge", lambda a: fused.hinge(a, SIGNS, margin=0.5),
+        lambda a: np.maximum(0, 0.5 - SIGNS * a), of((2, 3))),
+    Row("hinge_embedding", lambda a: fused.hinge_embedding(a, SIGNS, margin=0.5),
+        lambda a: np.where(SIGNS > 0, a, np.maximum(0, 0.5 - a)), of((2, 3))),
+    Row("kl_divergence", fused.kl_divergence, lambda a, t: t * (np.log(t) - a),
+        pair(0.1, 2)),
+    Row("log_kl_divergence", fused.log_kl_divergence, lambda a, t: np.exp(t) * (t - a),
+        pair()),
+    Row("pick", lambda a: fused.pick(a * a, LABELS, ignore_index=2) ** 2,
+        lambda a: np.where(LABELS == 2, 0, a[np.arange(3), LABELS] ** 4), of((3, 3))),
+    Row("_cross_entropy_rows", lambda a: fused.cross_entropy(a, LABELS, "none", 2),
+        lambda a: np.where(LABELS == 2, 0, cross_entropy(a, "none")), of((3, 3))),
 ]
 
 KINDS = [

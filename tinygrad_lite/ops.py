@@ -300,7 +300,7 @@ def sum(a, axis=None, keepdims=False):
                      np.shape(_a)))
 def mean(a, axis=None, keepdims=False):
     """y = the arithmetic mean over an axis, several, or all; nan over no element."""
-    return np.add.reduce(a, axis=axis, keepdims=keepdims) / _count(a, axis)
+    return np.add.reduce(a, axis=axis, keepdims=keepdims) / (_count(a, axis) or math.nan)
 
 
 def _share_of_extreme(g, y, a, axis, keepdims):

@@ -20,11 +20,12 @@ from numbers import Integral
 from types import ModuleType
 
 from . import numpy_arrays, python_loops
+from .logits import refuse_targets
 from .table import KERNELS
 
 __all__ = [
-    "BACKENDS", "KERNELS", "backend", "body", "get_backend", "get_num_threads", "set_backend",
-    "set_num_threads", "why_not_c",
+    "BACKENDS", "KERNELS", "backend", "body", "get_backend", "get_num_threads",
+    "refuse_targets", "set_backend", "set_num_threads", "why_not_c",
 ]
 
 BACKENDS = ("c", "numpy", "python")

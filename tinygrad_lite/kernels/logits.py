@@ -30,9 +30,10 @@ def checked_logits(a: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nd
     return np.ascontiguousarray(a), np.ascontiguousarray(target, IDS)
 
 
-def refuse_targets(target: np.ndarray, classes: int) -> None:
-    """Raise IndexError at the first class id that is not in 0 .. classes - 1."""
+def refuse_targets(target: np.ndarray, classes: int, ignore_index: int) -> None:
+    """Raise IndexError at the first id that is no class, 0 .. classes - 1, nor ignored."""
     wrong = target[(target < 0) | (target >= classes)]
+    wrong = wrong[wrong != ignore_index] if classes else target
     if wrong.size:
         raise IndexError(
             f"Target {wrong[0]} is out of bounds. Class ids go from 0 to {classes - 1}, "

@@ -1,33 +1,46 @@
-"""The losses in plain Python, a number at a time; csrc/loss_loops.h has the same in C."""
+"""Softmax cross-entropy in plain Python: a row and an element at a time.
 
-from math import exp, log
+Names, arguments and the order of lines are those of numpy_arrays/losses.py and of
+csrc/loss_loops.h; the formulas are in csrc/kernels.h. Python computes in double throughout.
+"""
+
+from math import exp, inf, log, nan
 
 import numpy as np
 
 from ..logits import checked_logits, refuse_targets
 
-__all__ = ["cross_entropy"]
+__all__ = ["cross_entropy", "cross_entropy_slope"]
 
 
-def cross_entropy(a, target):
-    """Losses and gradient; see `tinygrad_lite.kernels.numpy_arrays.cross_entropy`."""
+def cross_entropy(a, target, ignore_index):
+    """Losses, peaks and totals; see `tinygrad_lite.kernels.numpy_arrays.cross_entropy`."""
     a, target = checked_logits(a, target)
-    refuse_targets(target, a.shape[1])
-    losses = np.empty(len(a), a.dtype)
-    d = np.empty_like(a)
+    refuse_targets(target, a.shape[1], ignore_index)
+    losses, peaks, totals = [], [], []
+    for row, t in zip(a.tolist(), target.tolist(), strict=True):
+        peak = max(row)
+        total = sum(exp(x - peak) for x in row)
+        counts = t != ignore_index
+        losses.append(log(total) + (peak - row[t]) if counts else 0)
+        peaks.append(peak)
+        totals.append(total if counts else inf)
+    counted = len(totals) - totals.count(inf)
+    y = [[*losses, sum(losses)], [*peaks, 0], [*totals, counted or nan]]
+    with np.errstate(over="ignore"):
+        return np.array(y, a.dtype)
+
+
+def cross_entropy_slope(a, target, y, g):
+    """The gradient; see `tinygrad_lite.kernels.numpy_arrays.cross_entropy_slope`."""
+    d = np.zeros_like(a, order="C")
+    g = np.broadcast_to(g, target.shape).tolist()
+    _, peaks, totals = y[:, :-1].tolist()
     for i, (row, t) in enumerate(zip(a.tolist(), target.tolist(), strict=True)):
-        losses[i], d[i] = cross_entropy_of_row(row, t)
-    return losses, d
-
-
-def cross_entropy_of_row(row, t):
-    """ln(sum of e^a) - a[t], and softmax(a) - onehot(t), for one list of logits a"""
-    peak = max(row)
-    d = [x - peak for x in row]
-    loss = -d[t]
-    d = [exp(x) for x in d]
-    total = sum(d)
-    loss = loss + log(total)
-    d = [x / total for x in d]
-    d[t] -= 1
-    return loss, d
+        if totals[i] == inf:
+            continue
+        scale = g[i] / totals[i]
+        row = [exp(x - peaks[i]) * scale for x in row]
+        row[t] -= g[i]
+        d[i] = row
+    return d
