@@ -7,7 +7,7 @@
 
 int tgl_abi(void)
 {
-    return 2;
+    return 3;
 }
 
 #define real float

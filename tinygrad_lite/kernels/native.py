@@ -12,13 +12,19 @@ from operator import itemgetter
 import numpy as np
 
 from ._kernels import ffi, lib
+from .batchnorm.native import batch_norm, batch_norm_slopes, moments
 from .buffers import Group, checked, checked_logits, refuse_targets
+from .convolution.native import col2im, im2col
+from .pooling.native import average, gather, max_pool, scatter, spread
 from .table import KERNELS
 
-__all__ = ["ABI", "cross_entropy", "update"]
+__all__ = [
+    "ABI", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
+    "gather", "im2col", "max_pool", "moments", "scatter", "spread", "update",
+]
 
 # The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.
-ABI = 2
+ABI = 3
 
 if lib.tgl_abi() != ABI:
     raise ImportError(

@@ -10,14 +10,21 @@ from math import sqrt
 
 import numpy as np
 
+from .batchnorm.numpy_arrays import batch_norm, batch_norm_slopes, moments
 from .buffers import (
     checked,
     checked_logits,
     plain_scalars,
     refuse_targets,
 )
+from .convolution.numpy_arrays import col2im, im2col
+from .pooling.numpy_arrays import average, gather, max_pool, scatter, spread
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "average", "batch_norm", "batch_norm_slopes", "col2im",
+    "cross_entropy", "gather", "im2col", "max_pool", "moments", "momentum", "scatter",
+    "sgd", "sgd_momentum", "spread", "update",
+]
 
 
 def update(

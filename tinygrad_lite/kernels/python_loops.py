@@ -11,14 +11,21 @@ from math import exp, log, sqrt
 
 import numpy as np
 
+from .batchnorm.python_loops import batch_norm, batch_norm_slopes, moments
 from .buffers import (
     checked,
     checked_logits,
     plain_scalars,
     refuse_targets,
 )
+from .convolution.python_loops import col2im, im2col
+from .pooling.python_loops import average, gather, max_pool, scatter, spread
 
-__all__ = ["adagrad", "adam", "cross_entropy", "momentum", "sgd", "sgd_momentum", "update"]
+__all__ = [
+    "adagrad", "adam", "average", "batch_norm", "batch_norm_slopes", "col2im",
+    "cross_entropy", "gather", "im2col", "max_pool", "moments", "momentum", "scatter",
+    "sgd", "sgd_momentum", "spread", "update",
+]
 
 
 def update(kernel, columns, scalars, cache):

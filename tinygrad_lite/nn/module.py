@@ -102,7 +102,8 @@ class Module:
         if not isinstance(name, str):
             raise TypeError(f"buffer name should be a string; got {type(name).__name__}")
         if not name or "." in name:
-            raise KeyError(f"a buffer's name is neither empty nor has a dot in it; got {name!r}")
+            raise KeyError("a buffer's name is neither empty nor has a dot in it; got "
+                           f"{name!r}")
         if hasattr(self, name) and name not in self._buffers:
             raise KeyError(f"attribute '{name}' already exists")
         if isinstance(tensor, Parameter):

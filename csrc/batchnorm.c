@@ -1,0 +1,25 @@
+/* batchnorm.c: the batch-norm kernels that kernels.h declares, for float and for double.
+ * The loops stand once, in batchnorm_loops.h; here they are compiled for each type. */
+#include "kernels.h"
+#include "wide.h"
+
+#include <math.h>
+
+#define LANES 16    /* parts of a sum over a row */
+#define BLOCK 64    /* channels side by side, whose sums stay in the cache */
+
+/* how many of the channels left the next block has */
+static inline size_t block(size_t left)
+{
+    return left < BLOCK ? left : BLOCK;
+}
+
+#define real float
+#define NAME(name) name##_f32
+#include "batchnorm_loops.h"
+#undef real
+#undef NAME
+
+#define real double
+#define NAME(name) name##_f64
+#include "batchnorm_loops.h"

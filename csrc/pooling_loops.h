@@ -1,0 +1,141 @@
+/* pooling_loops.h: the largest pixel and the mean of each window, and their adjoints.
+ *
+ * pooling.c includes this file once for each type (hence no include guard). The order of
+ * arithmetic is that of numpy_arrays.py: C and NumPy agree to the last bit. `restrict` holds
+ * because Python allocates the outputs afresh.
+ */
+
+/* y and index, for n windows of a row, against one more place each: line[ox * stride], whose
+ * index is at + ox * stride. An index below 0 says that a window has seen no place yet. */
+static inline void NAME(larger)(
+    real *restrict y, int32_t *restrict index, const real *restrict line, int32_t at,
+    int32_t n, int32_t stride)
+{
+    for (int32_t ox = 0; ox < n; ox++) {
+        const real v = line[ox * stride];
+        const int wins = (v > y[ox]) | (v != v) | (index[ox] < 0);
+        y[ox] = wins ? v : y[ox];
+        index[ox] = wins ? at + ox * stride : index[ox];
+    }
+}
+
+WIDE static void NAME(max_pool_image)(
+    real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at)
+{
+    const int64_t windows = at->out_h * at->out_w;
+    for (int64_t o = 0; o < windows; o++) {
+        y[o] = 0;
+        index[o] = -1;
+    }
+    for (int64_t oy = 0; oy < at->out_h; oy++)
+        for (int64_t ky = 0; ky < at->kernel_h; ky++) {
+            const int64_t iy = oy * at->stride_h - at->top + ky * at->dilation_h;
+            if (iy < 0 || iy >= at->height)
+                continue;
+            for (int64_t kx = 0; kx < at->kernel_w; kx++) {
+                const int64_t left = kx * at->dilation_w - at->left;
+                int64_t first;
+                int64_t last;
+                inside(&first, &last, left, at->stride_w, at->width, at->out_w);
+                const int64_t o = oy * at->out_w + first;
+                const int64_t p = iy * at->width + left + first * at->stride_w;
+                const int32_t n = (int32_t)(last - first);
+                if (at->stride_w == 1)
+                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, 1);
+                else if (at->stride_w == 2)
+                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, 2);
+                else
+                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, (int32_t)at->stride_w);
+            }
+        }
+}
+
+/* y[ox] and x[ix] of one row of pixels: the sum over each window's columns */
+static inline void NAME(add_columns)(
+    real *restrict y, const real *restrict x, const int64_t *columns, size_t out_w)
+{
+    for (size_t ox = 0; ox < out_w; ox++) {
+        real total = 0;
+        for (int64_t ix = columns[ox]; ix < columns[out_w + ox]; ix++)
+            total += x[ix];
+        y[ox] += total;
+    }
+}
+
+/* The exported functions, over images. */
+
+void NAME(tgl_max_pool)(
+    real *y, int32_t *index, const real *x, const tgl_windows *at, size_t begin, size_t end)
+{
+    const size_t pixels = (size_t)(at->height * at->width);
+    const size_t windows = (size_t)(at->out_h * at->out_w);
+    for (size_t i = begin; i < end; i++)
+        NAME(max_pool_image)(y + i * windows, index + i * windows, x + i * pixels, at);
+}
+
+int NAME(tgl_gather)(
+    real *y, const real *x, const int32_t *index,
+    size_t pixels, size_t outputs, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        for (size_t o = i * outputs; o < (i + 1) * outputs; o++) {
+            if (index[o] < 0 || (size_t)index[o] >= pixels)
+                return 0;
+            y[o] = x[i * pixels + (size_t)index[o]];
+        }
+    return 1;
+}
+
+int NAME(tgl_scatter)(
+    real *x, const real *y, const int32_t *index,
+    size_t pixels, size_t outputs, size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        real *image = x + i * pixels;
+        for (size_t p = 0; p < pixels; p++)
+            image[p] = 0;
+        for (size_t o = i * outputs; o < (i + 1) * outputs; o++) {
+            if (index[o] < 0 || (size_t)index[o] >= pixels)
+                return 0;
+            image[index[o]] += y[o];
+        }
+    }
+    return 1;
+}
+
+void NAME(tgl_average)(
+    real *y, const real *x, const int64_t *rows, const int64_t *columns,
+    const real *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
+    size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++)
+        for (size_t oy = 0; oy < out_h; oy++) {
+            real *row = y + (i * out_h + oy) * out_w;
+            for (size_t ox = 0; ox < out_w; ox++)
+                row[ox] = 0;
+            for (int64_t iy = rows[oy]; iy < rows[out_h + oy]; iy++)
+                NAME(add_columns)(row, x + (i * height + (size_t)iy) * width, columns, out_w);
+            for (size_t ox = 0; ox < out_w; ox++)
+                row[ox] /= divisor[oy * out_w + ox];
+        }
+}
+
+void NAME(tgl_spread)(
+    real *x, const real *y, const int64_t *rows, const int64_t *columns,
+    const real *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
+    size_t begin, size_t end)
+{
+    for (size_t i = begin; i < end; i++) {
+        real *image = x + i * height * width;
+        for (size_t p = 0; p < height * width; p++)
+            image[p] = 0;
+        for (size_t oy = 0; oy < out_h; oy++)
+            for (size_t ox = 0; ox < out_w; ox++) {
+                const size_t o = oy * out_w + ox;
+                const real share = y[i * out_h * out_w + o] / divisor[o];
+                for (int64_t iy = rows[oy]; iy < rows[out_h + oy]; iy++)
+                    for (int64_t ix = columns[ox]; ix < columns[out_w + ox]; ix++)
+                        image[(size_t)iy * width + (size_t)ix] += share;
+            }
+    }
+}
