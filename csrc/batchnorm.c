@@ -8,6 +8,12 @@
 #define LANES 16    /* parts of a sum over a row */
 #define BLOCK 64    /* channels side by side, whose sums stay in the cache */
 
+/* how many numbers a channel has, to divide by: no numbers have the mean 0 */
+static inline size_t count(size_t numbers)
+{
+    return numbers > 0 ? numbers : 1;
+}
+
 /* how many of the channels left the next block has */
 static inline size_t block(size_t left)
 {

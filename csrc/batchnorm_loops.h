@@ -61,7 +61,7 @@ WIDE static void NAME(moments_of_rows)(
     real *restrict mean, real *restrict var, const real *restrict x,
     size_t n, size_t c, size_t s, size_t begin, size_t end)
 {
-    const double m = (double)(n * s);
+    const double m = (double)count(n * s);
     for (size_t k = begin; k < end; k++) {
         double total[LANES] = {0};
         double squares[LANES] = {0};
@@ -97,7 +97,7 @@ WIDE static void NAME(slopes_of_rows)(
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, size_t s, double eps, int training, size_t begin, size_t end)
 {
-    const double m = (double)(n * s);
+    const double m = (double)count(n * s);
     for (size_t k = begin; k < end; k++) {
         double total[LANES] = {0};
         double products[LANES] = {0};
@@ -129,13 +129,14 @@ WIDE static void NAME(moments_of_columns)(
     real *restrict mean, real *restrict var, const real *restrict x,
     size_t n, size_t c, size_t k, size_t channels)
 {
+    const double m = (double)count(n);
     double total[BLOCK] = {0};
     double squares[BLOCK] = {0};
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < channels; l++)
             total[l] += (double)x[i * c + k + l];
     for (size_t l = 0; l < channels; l++)
-        total[l] /= (double)n;
+        total[l] /= m;
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < channels; l++) {
             const double d = (double)x[i * c + k + l] - total[l];
@@ -143,7 +144,7 @@ WIDE static void NAME(moments_of_columns)(
         }
     for (size_t l = 0; l < channels; l++) {
         mean[k + l] = (real)total[l];
-        var[k + l] = (real)(squares[l] / (double)n);
+        var[k + l] = (real)(squares[l] / m);
     }
 }
 
@@ -166,6 +167,7 @@ WIDE static void NAME(slopes_of_columns)(
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, double eps, int training, size_t k, size_t channels)
 {
+    const double m = (double)count(n);
     double total[BLOCK] = {0};
     double products[BLOCK] = {0};
     real scale[BLOCK];
@@ -182,8 +184,8 @@ WIDE static void NAME(slopes_of_columns)(
         db[k + l] = (real)total[l];
         dw[k + l] = (real)(products[l] * r);
         scale[l] = (real)((double)w[k + l] * r);
-        shift[l] = training ? (real)(total[l] / (double)n) : 0;
-        slope[l] = training ? (real)(products[l] * r * r / (double)n) : 0;
+        shift[l] = training ? (real)(total[l] / m) : 0;
+        slope[l] = training ? (real)(products[l] * r * r / m) : 0;
     }
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < channels; l++) {

@@ -179,8 +179,8 @@ void tgl_spread_f64(
     size_t begin, size_t end);
 
 /* Batch normalization (Ioffe and Szegedy 2015, algorithm 1). x, y and g are (n, c, s), the
- * rest has c elements; m = n * s numbers share a channel. A call does the channels begin ..
- * end - 1. Sums run in double.
+ * rest has c elements; m = n * s numbers share a channel, or m = 1 if none. A call does the
+ * channels begin .. end - 1. Sums run in double.
  *   mean = sum of x / m               var = sum of (x - mean)^2 / m
  *   y = (x - mean) * w * r + b        with r = 1 / sqrt(var + eps)
  * and the gradients of y, given g, where mean and var are those of x if `training`, else

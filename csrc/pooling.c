@@ -4,6 +4,8 @@
 #include "wide.h"
 #include "windows.h"
 
+#define ROWS 16    /* of windows, which stay in the cache from one place to the next */
+
 #define real float
 #define NAME(name) name##_f32
 #include "pooling_loops.h"

@@ -19,35 +19,51 @@ static inline void NAME(larger)(
     }
 }
 
-WIDE static void NAME(max_pool_image)(
-    real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at)
+/* the same for the place (ky, kx) of all windows in the rows from .. to - 1 */
+static inline void NAME(larger_in_rows)(
+    real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
+    int64_t ky, int64_t kx, int64_t from, int64_t to)
 {
-    const int64_t windows = at->out_h * at->out_w;
-    for (int64_t o = 0; o < windows; o++) {
-        y[o] = 0;
-        index[o] = -1;
+    const int64_t left = kx * at->dilation_w - at->left;
+    int64_t first;
+    int64_t last;
+    inside(&first, &last, left, at->stride_w, at->width, at->out_w);
+    for (int64_t oy = from; oy < to; oy++) {
+        const int64_t iy = oy * at->stride_h - at->top + ky * at->dilation_h;
+        if (iy < 0 || iy >= at->height)
+            continue;
+        const int64_t o = oy * at->out_w + first;
+        const int32_t p = (int32_t)(iy * at->width + left + first * at->stride_w);
+        const int32_t n = (int32_t)(last - first);
+        if (at->stride_w == 2) /* a constant, which vectorizes */
+            NAME(larger)(y + o, index + o, x + p, p, n, 2);
+        else if (at->stride_w == 1)
+            NAME(larger)(y + o, index + o, x + p, p, n, 1);
+        else
+            NAME(larger)(y + o, index + o, x + p, p, n, (int32_t)at->stride_w);
     }
-    for (int64_t oy = 0; oy < at->out_h; oy++)
-        for (int64_t ky = 0; ky < at->kernel_h; ky++) {
-            const int64_t iy = oy * at->stride_h - at->top + ky * at->dilation_h;
-            if (iy < 0 || iy >= at->height)
-                continue;
-            for (int64_t kx = 0; kx < at->kernel_w; kx++) {
-                const int64_t left = kx * at->dilation_w - at->left;
-                int64_t first;
-                int64_t last;
-                inside(&first, &last, left, at->stride_w, at->width, at->out_w);
-                const int64_t o = oy * at->out_w + first;
-                const int64_t p = iy * at->width + left + first * at->stride_w;
-                const int32_t n = (int32_t)(last - first);
-                if (at->stride_w == 1)
-                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, 1);
-                else if (at->stride_w == 2)
-                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, 2);
-                else
-                    NAME(larger)(y + o, index + o, x + p, (int32_t)p, n, (int32_t)at->stride_w);
-            }
+}
+
+WIDE static void NAME(max_pool)(
+    real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
+    size_t begin, size_t end)
+{
+    const int64_t pixels = at->height * at->width;
+    const int64_t windows = at->out_h * at->out_w;
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
+        for (int64_t o = i * windows; o < (i + 1) * windows; o++) {
+            y[o] = 0;
+            index[o] = -1;
         }
+        for (int64_t from = 0; from < at->out_h; from += ROWS) {
+            const int64_t to = from + ROWS < at->out_h ? from + ROWS : at->out_h;
+            for (int64_t ky = 0; ky < at->kernel_h; ky++)
+                for (int64_t kx = 0; kx < at->kernel_w; kx++)
+                    NAME(larger_in_rows)(
+                        y + i * windows, index + i * windows, x + i * pixels, at,
+                        ky, kx, from, to);
+        }
+    }
 }
 
 /* y[ox] and x[ix] of one row of pixels: the sum over each window's columns */
@@ -67,10 +83,7 @@ static inline void NAME(add_columns)(
 void NAME(tgl_max_pool)(
     real *y, int32_t *index, const real *x, const tgl_windows *at, size_t begin, size_t end)
 {
-    const size_t pixels = (size_t)(at->height * at->width);
-    const size_t windows = (size_t)(at->out_h * at->out_w);
-    for (size_t i = begin; i < end; i++)
-        NAME(max_pool_image)(y + i * windows, index + i * windows, x + i * pixels, at);
+    NAME(max_pool)(y, index, x, at, begin, end);
 }
 
 int NAME(tgl_gather)(

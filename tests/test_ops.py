@@ -15,6 +15,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, Value, functions, fused, ops
 from tinygrad_lite.gradcheck import GradcheckError, gradcheck
+from tinygrad_lite.kernels.pooling import Boxes
+from tinygrad_lite.kernels.windows import Windows
 
 PUBLIC = [*ops.__all__, *functions.__all__]
 
@@ -365,6 +367,67 @@ LOSSES = [
     Row("squared_difference", fused.squared_difference, lambda a, b: (a - b) ** 2, pair()),
 ]
 
+
+
+def seen(a, kernel, step=1):
+    """The windows of a, (n, c, out_h, out_w, kernel, kernel), of whole size only."""
+    windows = np.lib.stride_tricks.sliding_window_view(a, (kernel, kernel), axis=(2, 3))
+    return windows[:, :, ::step, ::step]
+
+
+def normalized(a, w, b):
+    mean = a.mean(axis=(0, 2), keepdims=True)
+    std = np.sqrt(a.var(axis=(0, 2), keepdims=True) + 0.1)
+    return (a - mean) / std * w[:, None] + b[:, None]
+
+
+def slopes_of_normalized(a, w, g):
+    """Ioffe and Szegedy 2015, the gradients after algorithm 1."""
+    d = a - a.mean(axis=(0, 2), keepdims=True)
+    std = np.sqrt(a.var(axis=(0, 2), keepdims=True) + 0.1)
+    mean_of_products = (g * d / std).mean(axis=(0, 2), keepdims=True)
+    return w[:, None] / std * (g - g.mean(axis=(0, 2), keepdims=True) - d / std * mean_of_products)
+
+
+SQUARE = Windows.of((3, 3), (2, 2), (2, 2), (1, 1), (1, 1), (0, 0))
+APART = Windows.of((4, 4), (2, 2), (2, 2), (2, 2), (1, 1), (0, 0))
+PLACES = np.array([[[[3, 0], [3, 5]]]], np.int32)
+FOUR = Boxes(3, 3, *[np.array([[0, 1], [2, 3]])] * 2, np.full((2, 2), 4.0))
+
+# More of these, with every option, are in test_convolution.py, test_pooling.py and
+# test_batchnorm.py.
+LAYERS = [
+    Row("conv2d", lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE),
+        lambda a, w, b: np.einsum("ncyxij,ocij->noyx", seen(a, 2), w) + b[:, None, None],
+        of((2, 2, 3, 3), (3, 2, 2, 2), (3,)),
+        lambda torch, *x: torch.nn.functional.conv2d(*x)),
+    Row("max_pool2d", lambda a: fused.max_pool2d(
+            a, at=APART, index=np.empty((1, 2, 2, 2), np.int32)),
+        lambda a: seen(a, 2, step=2).max(axis=(4, 5)), of((1, 2, 4, 4)),
+        lambda torch, a: torch.nn.functional.max_pool2d(a, 2)),
+    Row("avg_pool2d", lambda a: fused.avg_pool2d(a, boxes=FOUR),
+        lambda a: seen(a, 2).mean(axis=(4, 5)), of((1, 2, 3, 3)),
+        lambda torch, a: torch.nn.functional.avg_pool2d(a, 2, 1)),
+    Row("_gather", lambda a: fused.pooling._gather(a, index=PLACES),
+        lambda a: a.reshape(1, 1, 6)[:, :, [3, 0, 3, 5]].reshape(1, 1, 2, 2), of((1, 1, 2, 3))),
+    Row("_scatter", lambda a: fused.pooling._scatter(a, index=PLACES, shape=(1, 1, 2, 3)),
+        lambda a: np.reshape([a[0, 0, 0, 1], 0, 0, a[0, 0, 0, 0] + a[0, 0, 1, 0], 0,
+                              a[0, 0, 1, 1]], (1, 1, 2, 3)), of((1, 1, 2, 2))),
+    Row("_spread", lambda a: fused.pooling._spread(a, boxes=FOUR),
+        lambda a: np.array([[[[a[:, :, :i + 1, :j + 1][:, :, max(i - 1, 0):, max(j - 1, 0):]
+                               .sum() / 4 for j in range(3)] for i in range(3)]]]),
+        of((1, 1, 2, 2))),
+    Row("batch_norm", lambda a, w, b: fused.batch_norm(
+            a, w, b, *fused.moments(a), eps=0.1, training=True),
+        normalized, of((3, 2, 2), (2,), (2,)),
+        lambda torch, a, w, b: torch.nn.functional.batch_norm(
+            a, None, None, w, b, True, eps=0.1)),
+    Row("_slopes", lambda a, b, g: fused.batchnorm._slopes(
+            g, a, b, *fused.moments(a), eps=0.1, training=True)[:12],
+        lambda a, b, g: slopes_of_normalized(a, b, g).ravel(),
+        of((3, 2, 2), (2,), (3, 2, 2))),
+]
+
 KINDS = [
     Row("copy", ops.copy, np.array, one()),
     Row("astype", lambda a: ops.astype(a, dtype=a.dtype), np.array, one()),
@@ -372,7 +435,7 @@ KINDS = [
 ]
 
 ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS, *INDEXING,
-        *PRODUCTS, *LOSSES, *KINDS]
+        *PRODUCTS, *LOSSES, *LAYERS, *KINDS]
 
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [
@@ -390,6 +453,11 @@ STEPS = [
           lambda a, f=name, axis=axis, keepdims=keepdims: getattr(np, f)(
               a, axis=axis, keepdims=keepdims), of((2, 3)))
       for name in ("argmax", "argmin") for axis in (None, 0, -1) for keepdims in (False, True)],
+    Row("moments", fused.moments,
+        lambda a: np.stack([a.mean(axis=(0, 2)), a.var(axis=(0, 2))]), of((2, 3, 2))),
+    Row("track_moments", lambda a, b, found: fused.track_moments(
+            a, b, None, found, size=5, momentum=0.25),
+        lambda a, b, found: 0.75 * a + 0.25 * found[0], of((3,), (3,), (2, 3))),
 ]
 
 
@@ -560,6 +628,13 @@ EMPTY = [
     (tg.matmul, [(0,), (0,)]),
     (lambda a, b: tg.einsum("ij,jk->ik", a, b), [(2, 0), (0, 3)]),
     (fused.linear, [(0, 3), (2, 3), (2,)]),
+    (lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE), [(0, 2, 3, 3), (3, 2, 2, 2), (3,)]),
+    (lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE), [(1, 0, 3, 3), (3, 0, 2, 2), (3,)]),
+    (lambda a: fused.max_pool2d(a, at=APART, index=np.empty((0, 2, 2, 2), np.int32)),
+     [(0, 2, 4, 4)]),
+    (lambda a: fused.avg_pool2d(a, boxes=FOUR), [(2, 0, 3, 3)]),
+    (lambda a, w, b: fused.batch_norm(a, w, b, *fused.moments(a), eps=0.1, training=True),
+     [(0, 2, 2), (2,), (2,)]),
 ]
 
 
@@ -590,6 +665,7 @@ def numbers_in(cell):
 
 def evaluated(expression, variables):
     names = {name: getattr(tg, name) for name in [*ops.__all__, *functions.__all__]}
+    names["max_pool2d"] = tg.nn.functional.max_pool2d
     return eval(expression, names, variables)
 
 

@@ -33,7 +33,7 @@ def _gradients(g, _y, x, w, _b, mean, var, eps, training):
 
 
 @op(each=_gradients)
-def batch_norm(x, w, b, mean, var, eps, training):
+def batch_norm(x, w, b, mean, var, eps, training):  # noqa: ARG001  # the rule reads it
     """y = (x - mean) * w / sqrt(var + eps) + b, channel by channel.
 
     `training` says that mean and var are the moments of x and change with it; otherwise they
@@ -51,7 +51,7 @@ def _gradients_of_slopes(a, _y, g, x, w, mean, var, eps, training):
     dx = w r P(g), dw = sum(g h), db = sum(g); and h changes with x by r P.
     """
     axes = (0, *range(2, len(x.shape)))
-    m = math.prod(x.shape) / x.shape[1]
+    m = max(x.shape[0] * math.prod(x.shape[2:]), 1)
 
     def total(t):
         return sum(t, axis=axes, keepdims=True)

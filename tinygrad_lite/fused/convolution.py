@@ -5,8 +5,8 @@ product of matrices, y = w @ columns, image by image, and y comes out as PyTorch
 columns of a few images at a time fit into the cache; they are made again where a gradient
 needs them, for they are as many times larger than the images as a kernel has places.
 
-Letters: n images of c channels, out channels of the result, `places` of a window, `count`
-windows on an image, `groups` of channels that do not see one another.
+Letters: n images of c channels, out channels of the result, `places` of a window,
+`windows` on an image, `groups` of channels that do not see one another.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def conv2d(x, w, b, at, groups=1):
     x, w = _alike(x, w)
     y = np.empty((len(x), len(w), *at.out), x.dtype)
     rows = _grouped(w, groups)
-    products = y.reshape(len(x), groups, len(w) // groups, at.count)
+    products = y.reshape(len(x), groups, len(w) // groups, at.windows)
     for some, columns in _columns(x, at, groups):
         np.matmul(rows, columns, out=products[some])
     if b is not None:
@@ -51,12 +51,12 @@ def _conv2d_images(a, w, at, groups):
     n, c = len(a), groups * w.shape[1]
     x = np.empty((n, c, *at.image), a.dtype)
     rows = _grouped(w, groups).swapaxes(1, 2)
-    outputs = a.reshape(n, groups, len(w) // groups, at.count)
-    step = _step(n, c * at.places * at.count * a.itemsize)
+    outputs = a.reshape(n, groups, len(w) // groups, at.windows)
+    step = _step(n, c * at.places * at.windows * a.itemsize)
     for first in range(0, n, step):
         columns = np.matmul(rows, outputs[first:first + step])
         images = x[first:first + step].reshape(len(columns) * c, *at.image)
-        kernels.body().col2im(columns.reshape(len(images), at.places, at.count), at, images)
+        kernels.body().col2im(columns.reshape(len(images), at.places, at.windows), at, images)
     return x
 
 
@@ -68,7 +68,7 @@ def _conv2d_weights(a, x, at, groups):
     n, out = a.shape[:2]
     c = x.shape[1] // groups
     w = np.zeros((groups, out // groups, c * at.places), a.dtype)
-    outputs = a.reshape(n, groups, out // groups, at.count)
+    outputs = a.reshape(n, groups, out // groups, at.windows)
     for some, columns in _columns(x, at, groups):
         w += np.add.reduce(np.matmul(outputs[some], columns.swapaxes(2, 3)), axis=0)
     return w.reshape(out, c, at.kernel_h, at.kernel_w)
@@ -89,15 +89,15 @@ def _grouped(w, groups):
 def _columns(x, at, groups):
     """Pairs (slice of the images, their columns).
 
-    These are (images, groups, c / groups * places, count), and hold until the next pair.
+    These are (images, groups, c / groups * places, windows), and hold until the next pair.
     """
     n, c = x.shape[:2]
-    shape = groups, c // groups * at.places, at.count
+    shape = groups, c // groups * at.places, at.windows
     if at.copies:
         yield slice(None), x.reshape(n, *shape)
         return
-    step = _step(n, c * at.places * at.count * x.itemsize)
-    scratch = np.empty((step * c, at.places, at.count), x.dtype)
+    step = _step(n, c * at.places * at.windows * x.itemsize)
+    scratch = np.empty((step * c, at.places, at.windows), x.dtype)
     for first in range(0, n, step):
         some = slice(first, min(first + step, n))
         images = x[some].reshape((some.stop - first) * c, *at.image)

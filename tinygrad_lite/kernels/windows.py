@@ -1,8 +1,12 @@
 """How windows lie on an image. It imports the standard library only."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 __all__ = ["Windows"]
+
+Pair = tuple[int, int]
 
 
 class Windows(NamedTuple):
@@ -25,6 +29,12 @@ class Windows(NamedTuple):
     top: int
     left: int
 
+    @classmethod
+    def of(cls, image: Pair, out: Pair, kernel: Pair, stride: Pair, dilation: Pair,
+           before: Pair) -> Windows:
+        """Windows from pairs for height and width; `before` is top and left."""
+        return cls(*image, *out, *kernel, *stride, *dilation, *before)
+
     @property
     def image(self) -> tuple[int, int]:
         """The image's shape."""
@@ -41,7 +51,7 @@ class Windows(NamedTuple):
         return self.kernel_h * self.kernel_w
 
     @property
-    def count(self) -> int:
+    def windows(self) -> int:
         """How many windows there are."""
         return self.out_h * self.out_w
 

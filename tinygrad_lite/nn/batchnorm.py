@@ -1,4 +1,4 @@
-"""Batch-norm layers; it imports the functions, the initialisers and `Module`."""
+"""Batch-norm layers; it imports the function, the initialisers and `Module`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functional as F
+from ..tensor import Tensor
 from . import init
 from .functional.batchnorm import normalize_batch
 from .module import Module, Parameter
@@ -15,7 +15,8 @@ __all__ = ["BatchNorm1d", "BatchNorm2d"]
 
 
 class _BatchNorm(Module):
-    """y = (x - mean) / sqrt(var + eps) * w + b, channel by channel; see the subclasses.
+    """y = (x - mean) / sqrt(var + eps) * w + b, channel by channel, for x of shape
+    (n, c, ...).
 
     Args:
         num_features: how many channels axis 1 has.
@@ -43,7 +44,10 @@ class _BatchNorm(Module):
         RuntimeError: if it has other than `num_features` channels.
     """
 
-    ranks: tuple[int, ...]
+    ranks: tuple[int, ...]  # how many axes the input may have
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
                  affine: bool = True, track_running_stats: bool = True, dtype: Any = None, *,
@@ -81,10 +85,10 @@ class _BatchNorm(Module):
             expected = " or ".join(f"{rank}D" for rank in self.ranks)
             raise ValueError(f"expected {expected} input (got {len(np.shape(input))}D input)")
         of_batch = self.training or self.running_mean is None
-        tracked = (self.running_mean, self.running_var, self.num_batches_tracked)
+        running: Any = self.running_mean, self.running_var, self.num_batches_tracked
         if self.training and not self.track_running_stats:
-            tracked = (None, None, None)
-        return normalize_batch(input, *tracked, self.weight, self.bias, of_batch,
+            running = None, None, None
+        return normalize_batch(input, *running, self.weight, self.bias, of_batch,
                                self.momentum, self.eps)
 
     def extra_repr(self) -> str:
@@ -94,10 +98,10 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "").replace("see the subclasses", "x is (n, c) or (n, c, l)")
+    __doc__ = (_BatchNorm.__doc__ or "").replace("(n, c, ...)", "(n, c) or (n, c, s)")
     ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "").replace("see the subclasses", "x is (n, c, h, w)")
+    __doc__ = (_BatchNorm.__doc__ or "").replace("(n, c, ...)", "(n, c, height, width)")
     ranks = (4,)

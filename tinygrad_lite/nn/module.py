@@ -288,8 +288,9 @@ def _own_buffers(prefix: str, module: Module, saved: bool = False
     """Pairs (name, buffer) of those that a Module holds itself; or of the `saved` ones only."""
     for name, persistent in module._buffers.items():
         buffer = vars(module).get(name)
-        is_one = isinstance(buffer, Tensor) and not isinstance(buffer, Parameter)
-        if is_one and (persistent or not saved):
+        if isinstance(buffer, Parameter) or (saved and not persistent):
+            continue
+        if isinstance(buffer, Tensor):
             yield f"{prefix}.{name}" if prefix else name, buffer
 
 

@@ -11,7 +11,7 @@ __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
 
 
 class MaxPool2d(Module):
-    """The largest number in each window; see `functional.max_pool2d`, also for the arguments."""
+    """The largest number in each window; see `functional.max_pool2d` for the arguments."""
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0,
                  dilation: Any = 1, return_indices: bool = False,
@@ -34,7 +34,7 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window; see `functional.avg_pool2d`, also for the arguments."""
+    """The mean of each window; see `functional.avg_pool2d` for the arguments."""
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0,
                  ceil_mode: bool = False, count_include_pad: bool = True,
@@ -58,7 +58,7 @@ class AvgPool2d(Module):
 class AdaptiveAvgPool2d(Module):
     """The mean of each window, for an output of a given size.
 
-    See `functional.adaptive_avg_pool2d`, also for the argument.
+    See `functional.adaptive_avg_pool2d` for the argument.
     """
 
     def __init__(self, output_size: Any) -> None:

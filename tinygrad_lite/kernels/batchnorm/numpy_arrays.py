@@ -18,8 +18,8 @@ def moments(x: np.ndarray) -> np.ndarray:
         x: float32 or float64, of shape (n, c, s).
 
     Returns:
-        An array (2, c): the means, and the variances: sums divided by n * s, nan if that is
-        0.
+        An array (2, c): the means, and the variances: sums divided by n * s, or by 1 if
+        that is 0.
 
     Raises:
         TypeError: another dtype, or no arrays.
@@ -27,7 +27,7 @@ def moments(x: np.ndarray) -> np.ndarray:
     """
     (x,) = checked_channels("moments", x)
     with np.errstate(all="ignore"):
-        m = np.float64(x.shape[0] * x.shape[2])
+        m = max(x.shape[0] * x.shape[2], 1)
         mean = x.sum(axis=(0, 2), dtype=np.float64) / m
         d = x - mean[:, None]
         return np.stack([mean, (d * d).sum(axis=(0, 2)) / m]).astype(x.dtype)
@@ -74,12 +74,12 @@ def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndar
     g = floats("batch_norm_slopes: g", g)
     check("batch_norm_slopes: g", g, x.shape, x.dtype)
     with np.errstate(all="ignore"):
-        m = np.float64(x.shape[0] * x.shape[2])
+        m = max(x.shape[0] * x.shape[2], 1)
         r = 1 / np.sqrt(var.astype(np.float64) + eps)
         d = x - mean[:, None]
         db = g.sum(axis=(0, 2), dtype=np.float64)
         dw = (g * d).sum(axis=(0, 2), dtype=np.float64) * r
-        scale = (w * r).astype(x.dtype)[:, None]
-        if training:
-            g = g - (db / m).astype(x.dtype)[:, None] - d * (dw * r / m).astype(x.dtype)[:, None]
-        return np.concatenate([(g * scale).ravel(), dw, db], dtype=x.dtype)
+        scale, shift, slope = (t.astype(x.dtype)[:, None]
+                               for t in (w * r, db / m, dw * r / m))
+        dx = (g - shift - d * slope) * scale if training else g * scale
+        return np.concatenate([dx.ravel(), dw, db], dtype=x.dtype)

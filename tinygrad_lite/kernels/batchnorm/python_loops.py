@@ -1,6 +1,6 @@
 """Batch normalization in plain Python: one channel, one number at a time."""
 
-from math import nan, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -16,10 +16,10 @@ def moments(x: np.ndarray) -> np.ndarray:
     y = np.empty((2, x.shape[1]), x.dtype)
     for k in range(x.shape[1]):
         numbers = x[:, k].ravel().tolist()
-        m = len(numbers)
-        mean = sum(numbers) / m if m else nan
+        m = max(len(numbers), 1)
+        mean = sum(numbers) / m
         y[0, k] = mean
-        y[1, k] = sum((a - mean) ** 2 for a in numbers) / m if m else nan
+        y[1, k] = sum((a - mean) ** 2 for a in numbers) / m
     return y
 
 

@@ -33,7 +33,7 @@ def checked_images(kernel: str, x: Any, at: Windows) -> np.ndarray:
 def checked_columns(kernel: str, cols: Any, at: Windows) -> np.ndarray:
     """Columns of shape (images, places, windows) as C reads them; errors as above."""
     cols = floats(f"{kernel}: cols", cols)
-    check(f"{kernel}: cols", cols, (len(cols), at.places, at.count), cols.dtype)
+    check(f"{kernel}: cols", cols, (len(cols), at.places, at.windows), cols.dtype)
     return cols
 
 

@@ -15,7 +15,7 @@ COL2IM = both("col2im")
 def im2col(x: np.ndarray, at: Windows, out: np.ndarray | None = None) -> np.ndarray:
     """What each place of each window reads."""
     x = checked_images("im2col", x, at)
-    cols = checked_out("im2col", out, (len(x), at.places, at.count), x)
+    cols = checked_out("im2col", out, (len(x), at.places, at.windows), x)
     IM2COL[x.dtype](view(cols), view(x), struct(at), 0, len(x))
     return cols
 

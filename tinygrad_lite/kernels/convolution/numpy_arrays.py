@@ -26,12 +26,12 @@ def im2col(x: np.ndarray, at: Windows, out: np.ndarray | None = None) -> np.ndar
         ValueError: other shapes; an `out` that cannot be written, or overlaps x.
     """
     x = checked_images("im2col", x, at)
-    cols = checked_out("im2col", out, (len(x), at.places, at.count), x)
+    cols = checked_out("im2col", out, (len(x), at.places, at.windows), x)
     padded = canvas(x, at, 0)
     place = 0
     for ky in range(at.kernel_h):
         for kx in range(at.kernel_w):
-            cols[:, place] = seen_by(padded, at, ky, kx).reshape(len(x), at.count)
+            cols[:, place] = seen_by(padded, at, ky, kx).reshape(len(x), at.windows)
             place += 1
     return cols
 

@@ -11,7 +11,7 @@ __all__ = ["col2im", "im2col", "pixels_of"]
 def im2col(x: np.ndarray, at: Windows, out: np.ndarray | None = None) -> np.ndarray:
     """What each place of each window reads; see numpy_arrays.py."""
     x = checked_images("im2col", x, at)
-    cols = checked_out("im2col", out, (len(x), at.places, at.count), x)
+    cols = checked_out("im2col", out, (len(x), at.places, at.windows), x)
     cols[...] = 0
     for image, columns in zip(x, cols):
         for place, window, iy, ix in pixels_of(at):

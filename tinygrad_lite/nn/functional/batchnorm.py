@@ -61,13 +61,14 @@ def normalize_batch(input: Any, running_mean: Any, running_var: Any, batches: An
         return fused.batch_norm(input, weight, bias, running_mean, running_var, eps=eps,
                                 training=False)
     found = fused.moments(input)
+    y = fused.batch_norm(input, weight, bias, found[0], found[1], eps=eps, training=True)
     if running_mean is not None:
-        size = math.prod(input.shape) // input.shape[1]
+        size = input.shape[0] * math.prod(input.shape[2:])
         fused.track_moments(running_mean, running_var, batches, found, size=size,
                             momentum=momentum)
-        tracked = (running_mean, running_var, batches)
-        mark_changed(*(t._changed for t in tracked if isinstance(t, Tensor)))
-    return fused.batch_norm(input, weight, bias, found[0], found[1], eps=eps, training=True)
+        changed = (running_mean, running_var, batches)
+        mark_changed(*(t._changed for t in changed if isinstance(t, Tensor)))
+    return y
 
 
 def _check(shape: tuple[int, ...], training: bool, eps: float) -> None:
@@ -95,5 +96,5 @@ def _check_channels(channels: dict[str, Any], c: int, training: bool) -> None:
                          "None")
     for name, array in channels.items():
         if array is not None and array.shape != (c,):
-            raise RuntimeError(f"{name} should contain {c} elements, one per channel, not shape "
-                               f"{array.shape}")
+            raise RuntimeError(f"{name} should contain {c} elements, one per channel; got "
+                               f"shape {array.shape}")

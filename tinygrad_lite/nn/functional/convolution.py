@@ -14,6 +14,8 @@ from .windows import batched, count, pair
 
 __all__ = ["conv2d", "conv2d_padding"]
 
+Pair = tuple[int, int]
+
 
 def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Any:
@@ -46,7 +48,7 @@ def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: 
     input, was_batched = batched("conv2d", input)
     _check(input.shape, weight.shape, groups)
     if bias is not None and tuple(bias.shape) != weight.shape[:1]:
-        raise RuntimeError(f"Given weight of shape {weight.shape}, expected bias to be of shape "
+        raise RuntimeError(f"Given weight of shape {weight.shape}, expected bias of shape "
                            f"{weight.shape[:1]}, but got {tuple(bias.shape)}")
     at = _windows(input.shape[2:], weight.shape[2:],
                   *map(_hashable, (stride, padding, dilation)))
@@ -76,7 +78,7 @@ def _hashable(option: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _windows(image: tuple, kernel: tuple, stride: Any, padding: Any, dilation: Any) -> Windows:
+def _windows(image: Pair, kernel: Pair, stride: Any, padding: Any, dilation: Any) -> Windows:
     """How the windows lie; for the errors, see `conv2d`."""
     strides = pair("conv2d", "stride", stride, 1)
     dilations = pair("conv2d", "dilation", dilation, 1)
@@ -89,11 +91,11 @@ def _windows(image: tuple, kernel: tuple, stride: Any, padding: Any, dilation: A
                            f"{padded[1]}. Kernel size: {reach[0]} x {reach[1]}. Kernel size "
                            "can't be greater than actual input size, and the input itself "
                            f"can't be empty; it is {image[0]} x {image[1]}")
-    out = map(count, image, kernel, strides, around, dilations)
-    return Windows(*image, *out, *kernel, *strides, *dilations, top, left)
+    out = [count(*axis) for axis in zip(image, kernel, strides, around, dilations)]
+    return Windows.of(image, (out[0], out[1]), kernel, strides, dilations, (top, left))
 
 
-def conv2d_padding(padding: Any, kernel: tuple, strides: tuple, dilations: tuple
+def conv2d_padding(padding: Any, kernel: Pair, strides: Pair, dilations: Pair
                    ) -> list[tuple[int, int]]:
     """Pairs (zeros before, zeros behind) for height and width.
 

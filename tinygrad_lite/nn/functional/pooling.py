@@ -133,16 +133,16 @@ def _image(function: str, input: Any) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=256)
-def _windows(function: str, image: tuple, kernel: Any, stride: Any, padding: Any,
+def _windows(function: str, image: tuple[int, int], kernel: Any, stride: Any, padding: Any,
              dilation: Any, ceil_mode: bool) -> Windows:
     """How the windows lie; for the errors, see `max_pool2d`."""
     kernels = pair(function, "kernel_size", kernel, 1)
     strides = kernels if stride is None else pair(function, "stride", stride, 1)
     paddings = pair(function, "padding", padding, 0)
     dilations = pair(function, "dilation", dilation, 1)
-    out = tuple(_count(function, *axis, ceil_mode)
-                for axis in zip(image, kernels, strides, paddings, dilations))
-    return Windows(*image, *out, *kernels, *strides, *dilations, *paddings)
+    out = [_count(function, *axis, ceil_mode)
+           for axis in zip(image, kernels, strides, paddings, dilations)]
+    return Windows.of(image, (out[0], out[1]), kernels, strides, dilations, paddings)
 
 
 def _count(function: str, size: int, kernel: int, stride: int, padding: int, dilation: int,
@@ -181,7 +181,7 @@ def _mean_boxes(at: Windows, with_padding: bool, divisor: int | None) -> Boxes:
         ends.append(inside)
         sizes.append(last - first if with_padding else inside[1] - inside[0])
     divisors = np.multiply.outer(*sizes) if divisor is None else np.full(at.out, divisor)
-    return Boxes(*at.image, *ends, divisors.astype(np.float32))
+    return Boxes(*at.image, ends[0], ends[1], divisors.astype(np.float32))
 
 
 @lru_cache(maxsize=256)
@@ -190,4 +190,4 @@ def _adaptive_boxes(image: tuple[int, int], out: tuple[int, int]) -> Boxes:
     ends = [np.stack([np.arange(n) * size // n, -(-np.arange(1, n + 1) * size // n)])
             for size, n in zip(image, out)]
     divisors = np.multiply.outer(*[last - first for first, last in ends])
-    return Boxes(*image, *ends, divisors.astype(np.float32))
+    return Boxes(*image, ends[0], ends[1], divisors.astype(np.float32))
