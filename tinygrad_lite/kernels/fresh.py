@@ -35,7 +35,7 @@ def contiguous(array: np.ndarray) -> np.ndarray:
     return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
 
 
-def check(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: Any) -> None:
+def check(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Refuse an array of another shape or dtype.
 
     Raises:

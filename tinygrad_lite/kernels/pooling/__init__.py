@@ -21,6 +21,10 @@ from ..windows import Windows
 __all__ = ["Boxes", "checked_boxes", "checked_image", "checked_index", "refuse_index"]
 
 
+INT32 = np.dtype(np.int32)
+INT64 = np.dtype(np.int64)
+
+
 class Boxes(NamedTuple):
     """Windows of different sizes, on images of height x width.
 
@@ -46,7 +50,7 @@ def checked_image(kernel: str, x: Any, at: Windows, index: np.ndarray) -> np.nda
     """
     x = floats(f"{kernel}: x", x)
     check(f"{kernel}: x", x, (len(x), at.height, at.width), x.dtype)
-    check(f"{kernel}: index", index, (len(x), at.out_h, at.out_w), np.int32)
+    check(f"{kernel}: index", index, (len(x), at.out_h, at.out_w), INT32)
     if not index.flags.carray:
         raise ValueError(f"{kernel}: index must be C-contiguous and writable")
     if at.height * at.width > LARGEST:
@@ -65,7 +69,7 @@ def checked_index(kernel: str, a: Any, index: Any, pixels: int, outputs: bool
     """
     a = floats(f"{kernel}: a", a)
     index = contiguous(index)
-    check(f"{kernel}: index", index, (len(a), index.shape[-1]), np.int32)
+    check(f"{kernel}: index", index, (len(a), index.shape[-1]), INT32)
     check(f"{kernel}: a", a, (len(a), index.shape[-1] if outputs else pixels), a.dtype)
     return a, index
 
@@ -91,7 +95,7 @@ def checked_boxes(kernel: str, a: Any, boxes: Boxes, outputs: bool) -> np.ndarra
     check(f"{kernel}: divisor", boxes.divisor, out, a.dtype)
     for name, ends, count, size in (("rows", boxes.rows, out[0], boxes.height),
                                     ("columns", boxes.columns, out[1], boxes.width)):
-        check(f"{kernel}: {name}", ends, (2, count), np.int64)
+        check(f"{kernel}: {name}", ends, (2, count), INT64)
         if count and not (ends.min() >= 0 and ends.max() <= size):
             raise ValueError(f"{kernel}: {name} must be in 0 .. {size}, got "
                              f"{ends.min()} .. {ends.max()}")

@@ -48,7 +48,7 @@ def normalize_batch(input: Any, running_mean: Any, running_var: Any, batches: An
                     eps: float) -> Any:
     """`batch_norm`, which counts batches too, and averages over all if `momentum` is None."""
     if not isinstance(input, Node):
-        input = np.asarray(input, np.float32 if weight is None else weight.dtype)
+        input = np.asarray(input, None if weight is None else weight.dtype)
     _check(input.shape, training, eps)
     channels = {"running_mean": running_mean, "running_var": running_var, "weight": weight,
                 "bias": bias}

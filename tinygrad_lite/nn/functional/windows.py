@@ -44,13 +44,14 @@ def count(size: int, kernel: int, stride: int, padding: int, dilation: int) -> i
 
 
 def batched(function: str, input: Any) -> tuple[Any, bool]:
-    """The input with a batch axis, and whether it had one.
+    """The input with a batch axis, and whether it had one; integers as float32.
 
     Raises:
         RuntimeError: if it has neither three nor four axes.
     """
     if not isinstance(input, Node):
         input = np.asarray(input)
+        input = input if input.dtype.kind == "f" else input.astype(np.float32)
     if len(input.shape) == 4:
         return input, True
     if len(input.shape) == 3:
