@@ -6,7 +6,8 @@
 #include <math.h>
 
 #define LANES 16    /* parts of a sum over a row */
-#define BLOCK 64    /* channels side by side, whose sums stay in the cache */
+#define STEPS 32    /* so many numbers are added in single precision, if at all */
+#define BLOCK 512   /* channels side by side, whose sums stay in the cache */
 
 /* how many numbers a channel has, to divide by: no numbers have the mean 0 */
 static inline size_t count(size_t numbers)

@@ -34,17 +34,30 @@ static inline void NAME(add_squares)(
     }
 }
 
-/* total[l] += the same sum of g * (x - mean) */
-static inline void NAME(add_products)(
-    double *restrict total, const real *restrict g, const real *restrict x, double mean,
-    size_t s)
+/* total[l] += the same sum of g, and products[l] += that of g * (x - mean); `real` holds the
+ * sums of up to STEPS numbers at a time, which are of one size, and double the rest */
+static inline void NAME(add_slopes)(
+    double *restrict total, double *restrict products,
+    const real *restrict g, const real *restrict x, real mean, size_t s)
 {
     size_t j = 0;
-    for (; j + LANES <= s; j += LANES)
-        for (size_t l = 0; l < LANES; l++)
-            total[l] += (double)g[j + l] * ((double)x[j + l] - mean);
-    for (size_t l = 0; j + l < s; l++)
-        total[l] += (double)g[j + l] * ((double)x[j + l] - mean);
+    while (j + LANES <= s) {
+        real some[LANES] = {0};
+        real product[LANES] = {0};
+        for (size_t step = 0; step < STEPS && j + LANES <= s; step++, j += LANES)
+            for (size_t l = 0; l < LANES; l++) {
+                some[l] += g[j + l];
+                product[l] += g[j + l] * (x[j + l] - mean);
+            }
+        for (size_t l = 0; l < LANES; l++) {
+            total[l] += (double)some[l];
+            products[l] += (double)product[l];
+        }
+    }
+    for (size_t l = 0; j + l < s; l++) {
+        total[l] += (double)g[j + l];
+        products[l] += (double)g[j + l] * (double)(x[j + l] - mean);
+    }
 }
 
 static inline double NAME(sum_of)(const double *total)
@@ -57,9 +70,25 @@ static inline double NAME(sum_of)(const double *total)
 
 /* ---- s other than 1: one channel after another ---- */
 
-WIDE static void NAME(moments_of_rows)(
-    real *restrict mean, real *restrict var, const real *restrict x,
-    size_t n, size_t c, size_t s, size_t begin, size_t end)
+/* running = (1 - share) * running + share * found, if there is a running one */
+static inline void NAME(follow)(real *running, size_t k, double found, double share)
+{
+    if (running)
+        running[k] = (real)((1 - share) * (double)running[k] + share * found);
+}
+
+static inline void NAME(normalize_row)(
+    real *restrict y, const real *restrict x, real scale, real middle, real shift, size_t s)
+{
+    for (size_t j = 0; j < s; j++)
+        y[j] = (x[j] - middle) * scale + shift;
+}
+
+WIDE static void NAME(batch_norm_of_rows)(
+    real *restrict y, real *restrict mean, real *restrict var,
+    real *restrict running_mean, real *restrict running_var,
+    const real *restrict x, const real *restrict w, const real *restrict b,
+    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end)
 {
     const double m = (double)count(n * s);
     for (size_t k = begin; k < end; k++) {
@@ -70,12 +99,19 @@ WIDE static void NAME(moments_of_rows)(
         const double middle = NAME(sum_of)(total) / m;
         for (size_t i = 0; i < n; i++)
             NAME(add_squares)(squares, x + (i * c + k) * s, middle, s);
+        const double square = NAME(sum_of)(squares);
         mean[k] = (real)middle;
-        var[k] = (real)(NAME(sum_of)(squares) / m);
+        var[k] = (real)(square / m);
+        NAME(follow)(running_mean, k, middle, share);
+        NAME(follow)(running_var, k, square / (m - 1), share);
+        const real scale = (real)((double)w[k] / sqrt((double)var[k] + eps));
+        for (size_t i = 0; i < n; i++)
+            NAME(normalize_row)(
+                y + (i * c + k) * s, x + (i * c + k) * s, scale, mean[k], b[k], s);
     }
 }
 
-WIDE static void NAME(batch_norm_of_rows)(
+WIDE static void NAME(normalize_rows)(
     real *restrict y, const real *restrict x, const real *restrict w, const real *restrict b,
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end)
@@ -83,11 +119,8 @@ WIDE static void NAME(batch_norm_of_rows)(
     for (size_t i = 0; i < n; i++)
         for (size_t k = begin; k < end; k++) {
             const real scale = (real)((double)w[k] / sqrt((double)var[k] + eps));
-            const real middle = mean[k];
-            const real shift = b[k];
-            const size_t first = (i * c + k) * s;
-            for (size_t j = first; j < first + s; j++)
-                y[j] = (x[j] - middle) * scale + shift;
+            NAME(normalize_row)(
+                y + (i * c + k) * s, x + (i * c + k) * s, scale, mean[k], b[k], s);
         }
 }
 
@@ -103,8 +136,7 @@ WIDE static void NAME(slopes_of_rows)(
         double products[LANES] = {0};
         for (size_t i = 0; i < n; i++) {
             const size_t first = (i * c + k) * s;
-            NAME(add_sum)(total, g + first, s);
-            NAME(add_products)(products, g + first, x + first, (double)mean[k], s);
+            NAME(add_slopes)(total, products, g + first, x + first, mean[k], s);
         }
         const double r = 1 / sqrt((double)var[k] + eps);
         const double sum_g = NAME(sum_of)(total);
@@ -125,9 +157,11 @@ WIDE static void NAME(slopes_of_rows)(
 
 /* ---- s = 1: up to BLOCK channels, beginning with channel k, side by side ---- */
 
+/* mean and var of those channels, and the running ones that follow */
 WIDE static void NAME(moments_of_columns)(
-    real *restrict mean, real *restrict var, const real *restrict x,
-    size_t n, size_t c, size_t k, size_t channels)
+    real *restrict mean, real *restrict var,
+    real *restrict running_mean, real *restrict running_var, const real *restrict x,
+    size_t n, size_t c, double share, size_t k, size_t channels)
 {
     const double m = (double)count(n);
     double total[BLOCK] = {0};
@@ -145,10 +179,12 @@ WIDE static void NAME(moments_of_columns)(
     for (size_t l = 0; l < channels; l++) {
         mean[k + l] = (real)total[l];
         var[k + l] = (real)(squares[l] / m);
+        NAME(follow)(running_mean, k + l, total[l], share);
+        NAME(follow)(running_var, k + l, squares[l] / (m - 1), share);
     }
 }
 
-WIDE static void NAME(batch_norm_of_columns)(
+WIDE static void NAME(normalize_columns)(
     real *restrict y, const real *restrict x, const real *restrict w, const real *restrict b,
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, double eps, size_t k, size_t channels)
@@ -196,28 +232,38 @@ WIDE static void NAME(slopes_of_columns)(
 
 /* The exported functions: one layout or the other. */
 
-void NAME(tgl_moments)(
-    real *mean, real *var, const real *x,
-    size_t n, size_t c, size_t s, size_t begin, size_t end)
+void NAME(tgl_batch_norm)(
+    real *y, real *mean, real *var, real *running_mean, real *running_var,
+    const real *x, const real *w, const real *b,
+    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end)
 {
+    if (n * s == 0) { /* nothing to follow */
+        running_mean = NULL;
+        running_var = NULL;
+    }
     if (s != 1) {
-        NAME(moments_of_rows)(mean, var, x, n, c, s, begin, end);
+        NAME(batch_norm_of_rows)(
+            y, mean, var, running_mean, running_var, x, w, b, n, c, s, eps, share, begin, end);
         return;
     }
-    for (size_t k = begin; k < end; k += BLOCK)
-        NAME(moments_of_columns)(mean, var, x, n, c, k, block(end - k));
+    for (size_t k = begin; k < end; k += BLOCK) {
+        const size_t channels = block(end - k);
+        NAME(moments_of_columns)(
+            mean, var, running_mean, running_var, x, n, c, share, k, channels);
+        NAME(normalize_columns)(y, x, w, b, mean, var, n, c, eps, k, channels);
+    }
 }
 
-void NAME(tgl_batch_norm)(
+void NAME(tgl_normalize)(
     real *y, const real *x, const real *w, const real *b, const real *mean, const real *var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end)
 {
     if (s != 1) {
-        NAME(batch_norm_of_rows)(y, x, w, b, mean, var, n, c, s, eps, begin, end);
+        NAME(normalize_rows)(y, x, w, b, mean, var, n, c, s, eps, begin, end);
         return;
     }
     for (size_t k = begin; k < end; k += BLOCK)
-        NAME(batch_norm_of_columns)(y, x, w, b, mean, var, n, c, eps, k, block(end - k));
+        NAME(normalize_columns)(y, x, w, b, mean, var, n, c, eps, k, block(end - k));
 }
 
 void NAME(tgl_batch_norm_slopes)(

@@ -183,22 +183,28 @@ void tgl_spread_f64(
  * channels begin .. end - 1. Sums run in double.
  *   mean = sum of x / m               var = sum of (x - mean)^2 / m
  *   y = (x - mean) * w * r + b        with r = 1 / sqrt(var + eps)
- * and the gradients of y, given g, where mean and var are those of x if `training`, else
- * constants; h = (x - mean) * r:
+ * batch_norm computes mean and var, and lets running ones follow, unless these are NULL or
+ * there are no numbers: with the variance estimated without bias,
+ *   running_mean = (1 - share) * running_mean + share * mean
+ *   running_var  = (1 - share) * running_var  + share * var * m / (m - 1)
+ * normalize is given them. The gradients of y, given g, with h = (x - mean) * r:
  *   db = sum of g                     dw = sum of g * h
- *   dx = w * r * (g - (db + h * dw) / m if training else g)
+ *   dx = w * r * (g - (db + h * dw) / m) if training, where mean and var are those of x,
+ *   dx = w * r * g                       otherwise, where they are constants
  */
-void tgl_moments_f32(
-    float *mean, float *var, const float *x,
-    size_t n, size_t c, size_t s, size_t begin, size_t end);
-void tgl_moments_f64(
-    double *mean, double *var, const double *x,
-    size_t n, size_t c, size_t s, size_t begin, size_t end);
 void tgl_batch_norm_f32(
+    float *y, float *mean, float *var, float *running_mean, float *running_var,
+    const float *x, const float *w, const float *b,
+    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end);
+void tgl_batch_norm_f64(
+    double *y, double *mean, double *var, double *running_mean, double *running_var,
+    const double *x, const double *w, const double *b,
+    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end);
+void tgl_normalize_f32(
     float *y, const float *x, const float *w, const float *b,
     const float *mean, const float *var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end);
-void tgl_batch_norm_f64(
+void tgl_normalize_f64(
     double *y, const double *x, const double *w, const double *b,
     const double *mean, const double *var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end);

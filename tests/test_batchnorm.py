@@ -46,50 +46,68 @@ def test_the_bodies_against_the_formulas(n, c, s, dtype, training):
     units = 100 * np.finfo(dtype).eps
     for name in [name for name in BODIES if name != "python" or n * c * s < 100]:
         body = kernels.body(name)
-        mean, var = found = body.moments(x)
+        mean, var = found = np.empty((2, c), dtype)
+        running = np.zeros(c, dtype), np.ones(c, dtype)
+        y = body.batch_norm(x, w, b, running, found, 0.1, 0.25)
         if n * s:
             np.testing.assert_allclose(mean, exact.mean(axis=(0, 2)), rtol=units)
             np.testing.assert_allclose(var, exact.var(axis=(0, 2)), rtol=units, atol=units)
+            np.testing.assert_allclose(running[0], 0.25 * mean, rtol=units)
+            if n * s > 1:
+                unbiased = exact.var(axis=(0, 2), ddof=1)
+                np.testing.assert_allclose(running[1], 0.75 + 0.25 * unbiased, rtol=units)
         else:
+            assert not running[0].any()
+            assert (running[1] == 1).all()
             np.testing.assert_array_equal(found, np.zeros((2, c)))
-        y = body.batch_norm(x, w, b, mean, var, 0.1)
+        np.testing.assert_array_equal(body.normalize(x, w, b, mean, var, 0.1), y)
         mean, var, w64 = (a.astype(np.float64) for a in (mean, var, w))
         scale = w64 / np.sqrt(var + 0.1)
         np.testing.assert_allclose(y, (x - mean[:, None]) * scale[:, None] + 1, rtol=units,
                                    atol=units)
         expected = slopes(exact, g.astype(np.float64), w64, mean, var, 0.1, training)
-        flat = np.concatenate([part.ravel() for part in expected])
-        got = body.batch_norm_slopes(g, x, w, *found, 0.1, training)
-        assert got.dtype == y.dtype == dtype
-        np.testing.assert_allclose(got, flat, rtol=units, atol=20 * units)
+        sums = np.empty((2, c), dtype)
+        dx = body.batch_norm_slopes(g, x, w, *found, sums, 0.1, training)
+        assert dx.dtype == y.dtype == dtype
+        for got, wanted in zip((dx, *sums), expected):
+            np.testing.assert_allclose(got, wanted, rtol=units, atol=20 * units)
 
 
 @every_body
 def test_a_large_mean_does_not_swallow_the_variance(body):
     x = numbers(50, 2, 40, dtype=np.float32) * np.float32(0.01) + np.float32(100)
-    mean, var = kernels.body(body).moments(x)
+    mean, var = found = np.empty((2, 2), np.float32)
+    kernels.body(body).batch_norm(x, *np.ones((2, 2), np.float32), (), found, 0.1, 0.1)
     np.testing.assert_allclose(mean, x.astype(np.float64).mean(axis=(0, 2)), rtol=1e-6)
     np.testing.assert_allclose(var, x.astype(np.float64).var(axis=(0, 2)), rtol=1e-5)
 
 
 C3 = np.ones(3)
+ONES = np.ones((2, 3, 1))
+ROOM = np.ones((2, 3))
 
 
 @every_body
 @pytest.mark.parametrize(("call", "error", "words"), [
-    (lambda k: k.moments(np.ones((2, 3))), ValueError, r"\(n, c, s\)"),
-    (lambda k: k.moments(np.ones((2, 3, 1), int)), TypeError, "float32 or float64"),
-    (lambda k: k.moments([1.0]), TypeError, "ndarray"),
-    (lambda k: k.batch_norm(np.ones((2, 3, 1)), C3, C3, C3, C3[:2], 0.1), ValueError,
-     r"argument 4.*\(3,\)"),
-    (lambda k: k.batch_norm(np.ones((2, 3, 1)), C3, C3, C3.astype("f"), C3, 0.1), TypeError,
-     "argument 3"),
-    (lambda k: k.batch_norm_slopes(np.ones((2, 3, 2)), np.ones((2, 3, 1)), C3, C3, C3, 0.1,
-                                   True), ValueError, "g must have shape"),
-    (lambda k: k.batch_norm_slopes(np.ones((2, 3, 1), "f"), np.ones((2, 3, 1)), C3, C3, C3, 0.1,
-                                   True), TypeError, "g must be float64"),
+    (lambda k: k.normalize(np.ones(3), C3, C3, C3, C3, 0.1), ValueError, "(n, c, ...)"),
+    (lambda k: k.normalize(ONES.astype(int), C3, C3, C3, C3, 0.1), TypeError, "float32 or"),
+    (lambda k: k.normalize([1.0], C3, C3, C3, C3, 0.1), TypeError, "ndarray, got list"),
+    (lambda k: k.normalize(ONES, C3, C3, C3, C3[:2], 0.1), ValueError, "argument 4.*(3,)"),
+    (lambda k: k.normalize(ONES, C3, [1.0], C3, C3, 0.1), TypeError, "argument 2.*got list"),
+    (lambda k: k.batch_norm(ONES, C3, C3.astype("f"), (), ROOM, 0.1, 0.1), TypeError,
+     "argument 2 must be float64"),
+    (lambda k: k.batch_norm(ONES, C3, C3, (), ROOM[:1], 0.1, 0.1), ValueError, "(2, 3)"),
+    (lambda k: k.batch_norm(ONES, C3, C3, (C3, C3[::-1]), ROOM, 0.1, 0.1), ValueError,
+     "C-contiguous"),
+    (lambda k: k.batch_norm_slopes(ONES[:1], ONES, C3, C3, C3, ROOM, 0.1, True), ValueError,
+     "g must have shape"),
+    (lambda k: k.batch_norm_slopes(ONES.astype("f"), ONES, C3, C3, C3, ROOM, 0.1, True),
+     TypeError, "g must be float64"),
+    (lambda k: k.batch_norm_slopes(ONES, ONES, C3, C3, C3, ROOM.astype("f"), 0.1, True),
+     TypeError, "written must be float64"),
 ])
 def test_what_the_border_refuses(body, call, error, words):
+    words = words.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(error, match=words):
         call(kernels.body(body))
 
@@ -243,7 +261,7 @@ def test_statistics_that_changed_since_an_evaluation_are_noticed():
     x = leaf(4, 2, dtype=np.float32)
     y = layer(x)
     layer.train()(x)
-    with pytest.raises(RuntimeError, match="'batch_norm' saved.*inplace"):
+    with pytest.raises(RuntimeError, match="'normalize' saved.*inplace"):
         y.sum().backward()
 
 

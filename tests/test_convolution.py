@@ -197,7 +197,7 @@ def test_dtypes():
     y = F.conv2d(Tensor(x, requires_grad=True), w)
     assert y.dtype == np.float64
     assert F.conv2d(x.tolist(), Tensor(w, dtype="float32")).dtype == np.float32
-    assert F.conv2d(np.ones((1, 1, 2, 2), int), Tensor(w, dtype="float32")).shape == (1, 1, 1, 1)
+    assert F.conv2d(np.ones((1, 1, 2, 2), int), Tensor(w, dtype="float32")).shape[2:] == (1, 1)
 
 
 def test_views_and_copies_of_an_input():

@@ -381,14 +381,6 @@ def normalized(a, w, b):
     return (a - mean) / std * w[:, None] + b[:, None]
 
 
-def slopes_of_normalized(a, w, g):
-    """Ioffe and Szegedy 2015, the gradients after algorithm 1."""
-    d = a - a.mean(axis=(0, 2), keepdims=True)
-    std = np.sqrt(a.var(axis=(0, 2), keepdims=True) + 0.1)
-    mean_of_products = (g * d / std).mean(axis=(0, 2), keepdims=True)
-    return w[:, None] / std * (g - g.mean(axis=(0, 2), keepdims=True) - d / std * mean_of_products)
-
-
 SQUARE = Windows.of((3, 3), (2, 2), (2, 2), (1, 1), (1, 1), (0, 0))
 APART = Windows.of((4, 4), (2, 2), (2, 2), (2, 2), (1, 1), (0, 0))
 PLACES = np.array([[[[3, 0], [3, 5]]]], np.int32)
@@ -418,14 +410,18 @@ LAYERS = [
                                .sum() / 4 for j in range(3)] for i in range(3)]]]),
         of((1, 1, 2, 2))),
     Row("batch_norm", lambda a, w, b: fused.batch_norm(
-            a, w, b, *fused.moments(a), eps=0.1, training=True),
+            a, w, b, None, None, None, eps=0.1, momentum=0.1, found=np.empty(
+                (2, 2), np.float64 if a.dtype == np.float64 else np.float32)),
         normalized, of((3, 2, 2), (2,), (2,)),
         lambda torch, a, w, b: torch.nn.functional.batch_norm(
             a, None, None, w, b, True, eps=0.1)),
-    Row("_slopes", lambda a, b, g: fused.batchnorm._slopes(
-            g, a, b, *fused.moments(a), eps=0.1, training=True)[:12],
-        lambda a, b, g: slopes_of_normalized(a, b, g).ravel(),
-        of((3, 2, 2), (2,), (3, 2, 2))),
+    Row("normalize", lambda a, w, b: fused.normalize(
+            a, w, b, np.array([0.5, 1.0]), np.array([2.0, 3.0]), eps=0.1),
+        lambda a, w, b: (a - np.array([[0.5], [1.0]])) * w[:, None]
+            / np.sqrt([[2.1], [3.1]]) + b[:, None],
+        of((3, 2, 2), (2,), (2,)),
+        lambda torch, a, w, b: torch.nn.functional.batch_norm(
+            a, torch.tensor([0.5, 1.0]).to(a), torch.tensor([2.0, 3.0]).to(a), w, b, eps=0.1)),
 ]
 
 KINDS = [
@@ -453,11 +449,6 @@ STEPS = [
           lambda a, f=name, axis=axis, keepdims=keepdims: getattr(np, f)(
               a, axis=axis, keepdims=keepdims), of((2, 3)))
       for name in ("argmax", "argmin") for axis in (None, 0, -1) for keepdims in (False, True)],
-    Row("moments", fused.moments,
-        lambda a: np.stack([a.mean(axis=(0, 2)), a.var(axis=(0, 2))]), of((2, 3, 2))),
-    Row("track_moments", lambda a, b, found: fused.track_moments(
-            a, b, None, found, size=5, momentum=0.25),
-        lambda a, b, found: 0.75 * a + 0.25 * found[0], of((3,), (3,), (2, 3))),
 ]
 
 
@@ -633,7 +624,7 @@ EMPTY = [
     (lambda a: fused.max_pool2d(a, at=APART, index=np.empty((0, 2, 2, 2), np.int32)),
      [(0, 2, 4, 4)]),
     (lambda a: fused.avg_pool2d(a, boxes=FOUR), [(2, 0, 3, 3)]),
-    (lambda a, w, b: fused.batch_norm(a, w, b, *fused.moments(a), eps=0.1, training=True),
+    (lambda a, w, b: tg.nn.functional.batch_norm(a, None, None, w, b, True),
      [(0, 2, 2), (2,), (2,)]),
 ]
 

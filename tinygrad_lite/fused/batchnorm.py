@@ -1,7 +1,9 @@
 """Batch normalization as one op; it imports the engine, the kernels, the ops and NumPy.
 
-Numbers are (n, c, ...): channels are axis 1, and what stands behind them is one axis for the
-kernels. Arrays of one number per channel are (c,).
+Numbers are (n, c, ...): channels are axis 1. Arrays of one number per channel are (c,).
+
+An op has one result. What else its kernel finds in the same sweep goes into an array (2, c)
+that it is given: `found` and `sums`.
 """
 
 from __future__ import annotations
@@ -14,125 +16,124 @@ from .. import kernels
 from ..engine import op
 from ..ops import getitem, reshape, sqrt, sum
 
-__all__ = ["batch_norm", "moments", "track_moments"]
+__all__ = ["batch_norm", "normalize"]
 
 
-@op(None)
-def moments(x):
-    """y = the mean of each channel of x, and its variance: (2, c); no gradient.
+def _gradients(g, x, w, mean, var, eps, training):
+    """dx, dw and db, in one sweep over g and x; nothing for what stands behind them."""
+    sums = np.empty((2, x.shape[1]), np.float64 if x.dtype == np.float64 else np.float32)
+    dx = _slopes(g, x, w, mean, var, sums=sums, eps=eps, training=training)
+    both = _sums(g, x, mean, var, sums=sums, eps=eps, training=training)
+    slopes = dx, getitem(both, index=0), getitem(both, index=1)
+    return lambda i: slopes[i] if i < 3 else None
 
-    That they depend on x is the business of `batch_norm`, whose gradient for x knows it.
+
+@op(each=lambda g, _y, x, w, _b, *_running, found, eps, momentum:
+        _gradients(g, x, w, found[0], found[1], eps, True))
+def batch_norm(x, w, b, mean, var, batches, found, eps, momentum):
+    """y = (x - the mean of x) * w / sqrt(the variance of x + eps) + b, channel by channel.
+
+    mean, var (c,) and batches () are the running ones, or None; they are changed in place.
+    With the share s = momentum, or 1 / batches if that is None: batches = batches + 1,
+    mean = (1 - s) * mean + s * found[0], and var likewise, with the unbiased variance. A
+    batch without numbers only counts. `found` is filled with mean and variance of x.
     """
-    return kernels.body().moments(_rows(x))
+    share = momentum
+    if batches is not None:
+        batches[...] += 1
+        share = 1 / float(batches) if momentum is None else momentum
+    x = _real(x)
+    running = () if mean is None else _like(x, mean, var)
+    y = kernels.body().batch_norm(x, *_like(x, w, b), running, found, eps, share)
+    for old, new in zip((mean, var), running):
+        if old is not new:
+            old[...] = new
+    return y
 
 
-def _gradients(g, _y, x, w, _b, mean, var, eps, training):
-    """dx, dw and db, in one sweep over g and x; nothing for the moments."""
-    slopes = _slopes(g, x, w, mean, var, eps=eps, training=training)
-    return (*_parts(slopes, x), None, None).__getitem__
+@op(each=lambda g, _y, x, w, _b, mean, var, eps: _gradients(g, x, w, mean, var, eps, False))
+def normalize(x, w, b, mean, var, eps):
+    """y = (x - mean) * w / sqrt(var + eps) + b, channel by channel, with constant moments."""
+    x = _real(x)
+    return kernels.body().normalize(x, *_like(x, w, b, mean, var), eps)
 
 
-@op(each=_gradients)
-def batch_norm(x, w, b, mean, var, eps, training):  # noqa: ARG001  # the rule reads it
-    """y = (x - mean) * w / sqrt(var + eps) + b, channel by channel.
-
-    `training` says that mean and var are the moments of x and change with it; otherwise they
-    are constants.
-    """
-    x3 = _rows(x)
-    return kernels.body().batch_norm(x3, *_like(x3, w, b, mean, var), eps).reshape(x.shape)
+# Both rules below are of plain ops, also for the moments of x, so that they can be
+# differentiated again. With h = (x - mean) r and P(t) = t - mean(t) - h mean(t h), or P(t) = t
+# where the moments are constants: dx = w r P(g), dw = sum(g h); and h changes with x by r P.
 
 
-def _gradients_of_slopes(a, _y, g, x, w, mean, var, eps, training):
-    """The gradients for g, x and w, given a, which is laid out as the slopes are.
+class _Channels:
+    """What the rules need to know of x: r, h, P, and sums over channels that keep axes."""
 
-    Plain ops, also for the moments of x, so that they can be differentiated again. With
-    P(t) = t - mean(t) - h mean(t h), which leaves t as it is unless `training`:
-    dx = w r P(g), dw = sum(g h), db = sum(g); and h changes with x by r P.
-    """
-    axes = (0, *range(2, len(x.shape)))
-    m = max(x.shape[0] * math.prod(x.shape[2:]), 1)
+    def __init__(self, x, mean, var, eps, training):
+        self.training = training
+        self.axes = (0, *range(2, len(x.shape)))
+        self.m = max(x.shape[0] * math.prod(x.shape[2:]), 1)
+        mean, var = self.beside(mean), self.beside(var)
+        if training:
+            mean = self.mean(x)
+            var = self.mean((x - mean) * (x - mean))
+        self.r = 1 / sqrt(var + eps)
+        self.h = (x - mean) * self.r
 
-    def total(t):
-        return sum(t, axis=axes, keepdims=True)
+    def beside(self, t):
+        """An array (c,) with axes of length 1, so that it meets x."""
+        return reshape(t, (1, -1) + (1,) * (len(self.axes) - 1))
 
-    def projected(t):
-        return t - total(t) / m - h * (total(t * h) / m) if training else t
+    def mean(self, t):
+        """The mean of each channel."""
+        return sum(t, axis=self.axes, keepdims=True) / self.m
 
-    w, mean, var = (_beside(t, x) for t in (w, mean, var))
-    if training:
-        mean = total(x) / m
-        var = total((x - mean) * (x - mean)) / m
-    r = 1 / sqrt(var + eps)
-    h = (x - mean) * r
-    ax, aw, ab = _parts(a, x)
-    aw, ab = _beside(aw, x), _beside(ab, x)
+    def projected(self, t):
+        """P(t)."""
+        return t - self.mean(t) - self.h * self.mean(t * self.h) if self.training else t
+
+
+def _gradients_of_slopes(a, _y, g, x, w, mean, var, sums, eps, training):  # noqa: ARG001
+    of = _Channels(x, mean, var, eps, training)
+    scale = of.beside(w) * of.r
 
     def gradient(i):
         if i == 0:
-            return w * r * projected(ax) + aw * h + ab
-        share = r * total(ax * projected(g))
+            return scale * of.projected(a)
+        share = of.r * of.mean(a * of.projected(g))
         if i == 2:
-            return reshape(share, (x.shape[1],))
-        slope = aw * g
-        if not training:
-            return r * slope
-        slope = slope - w * r * (g * total(ax * h) + ax * total(g * h)) / m
-        return r * projected(slope) - w * r * share * h / m
+            return reshape(share * of.m, (x.shape[1],))
+        if i > 2 or not training:
+            return None
+        slope = g * of.mean(a * of.h) + a * of.mean(g * of.h)
+        return -scale * (of.r * of.projected(slope) + share * of.h)
 
-    return lambda i: gradient(i) if i < 3 else None
+    return gradient
 
 
 @op(each=_gradients_of_slopes)
-def _slopes(g, x, w, mean, var, eps, training):
-    """y = dx, dw and db of `batch_norm`, flat and one after another, in one array."""
-    x = _rows(x)
-    w, mean, var = _like(x, w, mean, var)
-    g = np.asarray(_rows(g), x.dtype)
-    return kernels.body().batch_norm_slopes(g, x, w, mean, var, eps, training)
+def _slopes(g, x, w, mean, var, sums, eps, training):
+    """dx of `batch_norm` or, unless `training`, of `normalize`; fills `sums` for `_sums`."""
+    x = _real(x)
+    g, w, mean, var = _like(x, g, w, mean, var)
+    return kernels.body().batch_norm_slopes(g, x, w, mean, var, sums, eps, training)
 
 
-def _parts(slopes, x):
-    """The parts of what `_slopes` returns: dx, dw, db."""
-    size, c = math.prod(x.shape), x.shape[1]
-    return (reshape(getitem(slopes, index=slice(size)), x.shape),
-            getitem(slopes, index=slice(size, size + c)),
-            getitem(slopes, index=slice(size + c, None)))
+def _gradients_of_sums(a, _y, g, x, mean, var, sums, eps, training):  # noqa: ARG001
+    of = _Channels(x, mean, var, eps, training)
+    aw, ab = (of.beside(getitem(a, index=i)) for i in (0, 1))
+    return lambda i: (aw * of.h + ab if i == 0 else
+                      of.r * of.projected(aw * g) if i == 1 else None)
 
 
-@op(None, None, None, None)
-def track_moments(mean, var, batches, found, size, momentum):
-    """Let running moments follow those `found` in a batch of `size` numbers per channel.
-
-    mean, var (c,) and batches () are changed in place; what a graph saved of them is
-    outdated. With the share s = momentum, or 1 / batches if that is None:
-    batches = batches + 1, mean = (1 - s) * mean + s * found[0], and var likewise, with the
-    unbiased variance. A batch without numbers only counts.
-
-    Returns:
-        mean.
-    """
-    if batches is not None:
-        batches[...] += 1
-    share = 1 / batches if momentum is None else momentum
-    if size:
-        mean[...] = (1 - share) * mean + share * found[0]
-        var[...] = (1 - share) * var + share * size / max(size - 1, 1) * found[1]
-    return mean
+@op(each=_gradients_of_sums)
+def _sums(g, x, mean, var, sums, eps, training):  # noqa: ARG001  # the rule reads them
+    """y = (dw, db) of `batch_norm` or `normalize`, (2, c), which `_slopes` has computed."""
+    return sums
 
 
-def _rows(x):
-    """x as (n, c, s), in a dtype that the kernels take."""
-    if x.dtype not in (np.float32, np.float64):
-        x = x.astype(np.float32)
-    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+def _real(x):
+    """x in a dtype that the kernels take."""
+    return x if x.dtype in (np.float32, np.float64) else x.astype(np.float32)
 
 
-def _like(x, *channels):
-    """Arrays of one number per channel in the dtype of x."""
-    return [t if t.dtype == x.dtype else t.astype(x.dtype) for t in channels]
-
-
-def _beside(t, x):
-    """One number per channel with axes of length 1, so that it meets x."""
-    return reshape(t, (1, -1) + (1,) * (len(x.shape) - 2))
+def _like(x, *arrays):
+    """Other arrays in the dtype of x."""
+    return tuple([t if t.dtype == x.dtype else t.astype(x.dtype) for t in arrays])

@@ -35,13 +35,15 @@ def contiguous(array: np.ndarray) -> np.ndarray:
     return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
 
 
-def check(name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def check(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Refuse an array of another shape or dtype.
 
     Raises:
-        TypeError: it has another dtype.
+        TypeError: it is no array, or has another dtype.
         ValueError: it has another shape.
     """
+    if type(array) is not np.ndarray:
+        raise TypeError(f"{name} must be a numpy.ndarray, got {type(array).__name__}")
     if array.dtype != dtype:
         raise TypeError(f"{name} must be {dtype}, got {array.dtype}")
     if array.shape != shape:

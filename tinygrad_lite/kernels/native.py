@@ -12,7 +12,7 @@ from operator import itemgetter
 import numpy as np
 
 from ._kernels import ffi, lib
-from .batchnorm.native import batch_norm, batch_norm_slopes, moments
+from .batchnorm.native import batch_norm, batch_norm_slopes, normalize
 from .buffers import Group, checked, checked_logits, refuse_targets
 from .convolution.native import col2im, im2col
 from .pooling.native import average, gather, max_pool, scatter, spread
@@ -20,7 +20,7 @@ from .table import KERNELS
 
 __all__ = [
     "ABI", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
-    "gather", "im2col", "max_pool", "moments", "scatter", "spread", "update",
+    "gather", "im2col", "max_pool", "normalize", "scatter", "spread", "update",
 ]
 
 # The number of the C interface that this file calls; `tgl_abi` in csrc/optimizers.c.

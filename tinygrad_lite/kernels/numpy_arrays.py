@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from .batchnorm.numpy_arrays import batch_norm, batch_norm_slopes, moments
+from .batchnorm.numpy_arrays import batch_norm, batch_norm_slopes, normalize
 from .buffers import (
     checked,
     checked_logits,
@@ -22,7 +22,7 @@ from .pooling.numpy_arrays import average, gather, max_pool, scatter, spread
 
 __all__ = [
     "adagrad", "adam", "average", "batch_norm", "batch_norm_slopes", "col2im",
-    "cross_entropy", "gather", "im2col", "max_pool", "moments", "momentum", "scatter",
+    "cross_entropy", "gather", "im2col", "max_pool", "momentum", "normalize", "scatter",
     "sgd", "sgd_momentum", "spread", "update",
 ]
 

@@ -9,7 +9,9 @@ import numpy as np
 from ._kernels import ffi, lib
 from .windows import Windows
 
-__all__ = ["both", "struct", "view"]
+__all__ = ["NULL", "both", "struct", "view"]
+
+NULL = ffi.NULL
 
 POINTERS = {
     np.dtype(np.float32): ffi.typeof("float *"),

@@ -11,7 +11,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 
-from .batchnorm.python_loops import batch_norm, batch_norm_slopes, moments
+from .batchnorm.python_loops import batch_norm, batch_norm_slopes, normalize
 from .buffers import (
     checked,
     checked_logits,
@@ -23,7 +23,7 @@ from .pooling.python_loops import average, gather, max_pool, scatter, spread
 
 __all__ = [
     "adagrad", "adam", "average", "batch_norm", "batch_norm_slopes", "col2im",
-    "cross_entropy", "gather", "im2col", "max_pool", "moments", "momentum", "scatter",
+    "cross_entropy", "gather", "im2col", "max_pool", "momentum", "normalize", "scatter",
     "sgd", "sgd_momentum", "spread", "update",
 ]
 

@@ -88,8 +88,8 @@ class _BatchNorm(Module):
         running: Any = self.running_mean, self.running_var, self.num_batches_tracked
         if self.training and not self.track_running_stats:
             running = None, None, None
-        return normalize_batch(input, *running, self.weight, self.bias, of_batch,
-                               self.momentum, self.eps)
+        return normalize_batch(input, running, self.weight, self.bias, of_batch, self.momentum,
+                               self.eps)
 
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "

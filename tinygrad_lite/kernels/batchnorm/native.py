@@ -3,43 +3,47 @@
 import numpy as np
 
 from ..fresh import check, floats
-from ..pointers import both, view
-from . import checked_channels
+from ..pointers import NULL, both, view
+from . import check_filled, checked_channels, sizes
 
-__all__ = ["batch_norm", "batch_norm_slopes", "moments"]
+__all__ = ["batch_norm", "batch_norm_slopes", "normalize"]
 
-MOMENTS = both("moments")
 BATCH_NORM = both("batch_norm")
+NORMALIZE = both("normalize")
 SLOPES = both("batch_norm_slopes")
 
 
-def moments(x: np.ndarray) -> np.ndarray:
-    """Mean and variance of each channel."""
-    (x,) = checked_channels("moments", x)
-    y = np.empty((2, x.shape[1]), x.dtype)
-    MOMENTS[x.dtype](view(y[0]), view(y[1]), view(x), *x.shape, 0, x.shape[1])
+def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, running: tuple[np.ndarray, ...],
+               found: np.ndarray, eps: float, share: float) -> np.ndarray:
+    """The normalized, scaled and shifted numbers, their moments, and the running ones."""
+    x, w, b = checked_channels("batch_norm", x, (w, b))
+    check_filled("batch_norm", x, found, running)
+    y = np.empty_like(x)
+    followers = map(view, running) if running else (NULL, NULL)
+    BATCH_NORM[x.dtype](view(y), view(found[0]), view(found[1]), *followers, view(x), view(w),
+                        view(b), *sizes(x), eps, share, 0, x.shape[1])
     return y
 
 
-def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
-               var: np.ndarray, eps: float) -> np.ndarray:
+def normalize(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
+              var: np.ndarray, eps: float) -> np.ndarray:
     """The normalized, scaled and shifted numbers."""
-    x, w, b, mean, var = checked_channels("batch_norm", x, w, b, mean, var)
+    x, w, b, mean, var = checked_channels("normalize", x, (w, b, mean, var))
     y = np.empty_like(x)
-    BATCH_NORM[x.dtype](view(y), view(x), view(w), view(b), view(mean), view(var),
-                        *x.shape, eps, 0, x.shape[1])
+    NORMALIZE[x.dtype](view(y), view(x), view(w), view(b), view(mean), view(var), *sizes(x),
+                       eps, 0, x.shape[1])
     return y
 
 
 def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndarray,
-                      var: np.ndarray, eps: float, training: bool) -> np.ndarray:
-    """The gradients for x, w and b, in one array."""
-    x, w, mean, var = checked_channels("batch_norm_slopes", x, w, mean, var)
+                      var: np.ndarray, sums: np.ndarray, eps: float, training: bool
+                      ) -> np.ndarray:
+    """The gradients for x, w and b."""
+    x, w, mean, var = checked_channels("batch_norm_slopes", x, (w, mean, var))
     g = floats("batch_norm_slopes: g", g)
     check("batch_norm_slopes: g", g, x.shape, x.dtype)
-    c = x.shape[1]
-    slopes = np.empty(x.size + 2 * c, x.dtype)
-    dx, dw, db = slopes[:x.size], slopes[x.size:x.size + c], slopes[x.size + c:]
-    SLOPES[x.dtype](view(dx), view(dw), view(db), view(g), view(x), view(w), view(mean),
-                    view(var), *x.shape, eps, training, 0, c)
-    return slopes
+    check_filled("batch_norm_slopes", x, sums, ())
+    dx = np.empty_like(x)
+    SLOPES[x.dtype](view(dx), view(sums[0]), view(sums[1]), view(g), view(x), view(w),
+                    view(mean), view(var), *sizes(x), eps, training, 0, x.shape[1])
+    return dx

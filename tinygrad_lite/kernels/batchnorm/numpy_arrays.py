@@ -3,83 +3,103 @@
 import numpy as np
 
 from ..fresh import check, floats
-from . import checked_channels
+from . import check_filled, checked_channels, sizes
 
-__all__ = ["batch_norm", "batch_norm_slopes", "moments"]
+__all__ = ["batch_norm", "batch_norm_slopes", "normalize"]
 
 
-def moments(x: np.ndarray) -> np.ndarray:
-    """Mean and variance of each channel.
+def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, running: tuple[np.ndarray, ...],
+               found: np.ndarray, eps: float, share: float) -> np.ndarray:
+    """y = (x - mean) * w / sqrt(var + eps) + b, with mean and var of x, channel by channel.
 
     Every body module has this function, with the same arguments and the same checks; the
     same goes for the others.
 
     Args:
-        x: float32 or float64, of shape (n, c, s).
+        x: float32 or float64, of shape (n, c, ...).
+        w, b: of the same dtype, of shape (c,).
+        running: running mean and variance, of shape (c,), changed in place; or nothing.
+        found: an array (2, c), filled with mean and var; of no numbers, they are 0.
+        share: how much of mean and of the unbiased var goes into the running ones.
 
     Returns:
-        An array (2, c): the means, and the variances: sums divided by n * s, or by 1 if
-        that is 0.
+        y, of shape (n, c, ...).
 
     Raises:
         TypeError: another dtype, or no arrays.
-        ValueError: another shape.
+        ValueError: other shapes, or arrays that cannot be written.
     """
-    (x,) = checked_channels("moments", x)
-    with np.errstate(all="ignore"):
-        m = max(x.shape[0] * x.shape[2], 1)
-        mean = x.sum(axis=(0, 2), dtype=np.float64) / m
-        d = x - mean[:, None]
-        return np.stack([mean, (d * d).sum(axis=(0, 2)) / m]).astype(x.dtype)
+    x, w, b = checked_channels("batch_norm", x, (w, b))
+    check_filled("batch_norm", x, found, running)
+    n, c, s = sizes(x)
+    x3 = x.reshape(n, c, s)
+    m = max(n * s, 1)
+    with np.errstate(all="ignore"):  # inf and NaN flow on silently, as they do in C
+        mean = x3.sum(axis=(0, 2), dtype=np.float64) / m
+        d = x3 - mean[:, None]
+        squares = (d * d).sum(axis=(0, 2))
+        found[...] = mean, squares / m
+        if x.size:
+            for old, new in zip(running, (mean, squares / np.float64(m - 1))):
+                old[...] = (1 - share) * old + share * new
+    return normalize(x, w, b, found[0], found[1], eps)
 
 
-def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
-               var: np.ndarray, eps: float) -> np.ndarray:
+def normalize(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
+              var: np.ndarray, eps: float) -> np.ndarray:
     """y = (x - mean) * w / sqrt(var + eps) + b, channel by channel.
 
     Args:
-        x: float32 or float64, of shape (n, c, s).
+        x: float32 or float64, of shape (n, c, ...).
         w, b, mean, var: of the same dtype, of shape (c,).
 
     Returns:
-        y, of shape (n, c, s).
+        y, of shape (n, c, ...).
 
     Raises:
         TypeError: another dtype, or no arrays.
         ValueError: other shapes.
     """
-    x, w, b, mean, var = checked_channels("batch_norm", x, w, b, mean, var)
-    with np.errstate(all="ignore"):  # inf and NaN flow on silently, as they do in C
+    x, w, b, mean, var = checked_channels("normalize", x, (w, b, mean, var))
+    with np.errstate(all="ignore"):
         scale = (w / np.sqrt(var.astype(np.float64) + eps)).astype(x.dtype)
-        return (x - mean[:, None]) * scale[:, None] + b[:, None]
+        y = (x.reshape(sizes(x)) - mean[:, None]) * scale[:, None] + b[:, None]
+        return y.reshape(x.shape)
 
 
 def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndarray,
-                      var: np.ndarray, eps: float, training: bool) -> np.ndarray:
+                      var: np.ndarray, sums: np.ndarray, eps: float, training: bool
+                      ) -> np.ndarray:
     """The gradients for x, w and b, given the gradient g of y.
 
     Args:
-        g, x: float32 or float64, of shape (n, c, s).
+        g, x: float32 or float64, of shape (n, c, ...).
         w, mean, var: of the same dtype, of shape (c,).
+        sums: an array (2, c), filled with dw and db.
         training: whether mean and var are those of x, and change with it.
 
     Returns:
-        All in one array of n * c * s + 2 * c elements: dx, then dw, then db.
+        dx, of shape (n, c, ...).
 
     Raises:
         TypeError: another dtype, or no arrays.
-        ValueError: other shapes.
+        ValueError: other shapes, or a `sums` that cannot be written.
     """
-    x, w, mean, var = checked_channels("batch_norm_slopes", x, w, mean, var)
+    x, w, mean, var = checked_channels("batch_norm_slopes", x, (w, mean, var))
     g = floats("batch_norm_slopes: g", g)
     check("batch_norm_slopes: g", g, x.shape, x.dtype)
+    check_filled("batch_norm_slopes", x, sums, ())
+    shape = x.shape
+    n, c, s = sizes(x)
+    x, g = x.reshape(n, c, s), g.reshape(n, c, s)
+    m = max(n * s, 1)
     with np.errstate(all="ignore"):
-        m = max(x.shape[0] * x.shape[2], 1)
         r = 1 / np.sqrt(var.astype(np.float64) + eps)
         d = x - mean[:, None]
         db = g.sum(axis=(0, 2), dtype=np.float64)
         dw = (g * d).sum(axis=(0, 2), dtype=np.float64) * r
+        sums[...] = dw, db
         scale, shift, slope = (t.astype(x.dtype)[:, None]
                                for t in (w * r, db / m, dw * r / m))
         dx = (g - shift - d * slope) * scale if training else g * scale
-        return np.concatenate([dx.ravel(), dw, db], dtype=x.dtype)
+        return dx.reshape(shape)

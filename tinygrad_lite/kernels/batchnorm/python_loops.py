@@ -5,52 +5,63 @@ from math import sqrt
 import numpy as np
 
 from ..fresh import check, floats
-from . import checked_channels
+from . import check_filled, checked_channels, sizes
 
-__all__ = ["batch_norm", "batch_norm_slopes", "moments"]
+__all__ = ["batch_norm", "batch_norm_slopes", "normalize"]
 
 
-def moments(x: np.ndarray) -> np.ndarray:
-    """Mean and variance of each channel; see numpy_arrays.py."""
-    (x,) = checked_channels("moments", x)
-    y = np.empty((2, x.shape[1]), x.dtype)
+def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, running: tuple[np.ndarray, ...],
+               found: np.ndarray, eps: float, share: float) -> np.ndarray:
+    """The normalized, scaled and shifted numbers; see numpy_arrays.py."""
+    x, w, b = checked_channels("batch_norm", x, (w, b))
+    check_filled("batch_norm", x, found, running)
     for k in range(x.shape[1]):
         numbers = x[:, k].ravel().tolist()
         m = max(len(numbers), 1)
         mean = sum(numbers) / m
-        y[0, k] = mean
-        y[1, k] = sum((a - mean) ** 2 for a in numbers) / m
-    return y
+        squares = sum((a - mean) ** 2 for a in numbers)
+        found[:, k] = mean, squares / m
+        if running and numbers:
+            unbiased = squares / (m - 1) if m > 1 else np.nan
+            for old, new in zip(running, (mean, unbiased)):
+                old[k] = (1 - share) * old[k] + share * new
+    return normalize(x, w, b, found[0], found[1], eps)
 
 
-def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
-               var: np.ndarray, eps: float) -> np.ndarray:
+def normalize(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
+              var: np.ndarray, eps: float) -> np.ndarray:
     """The normalized, scaled and shifted numbers; see numpy_arrays.py."""
-    x, w, b, mean, var = checked_channels("batch_norm", x, w, b, mean, var)
+    x, w, b, mean, var = checked_channels("normalize", x, (w, b, mean, var))
     y = np.empty_like(x)
-    for i, k, j in np.ndindex(x.shape):
-        y[i, k, j] = (x[i, k, j] - mean[k]) * w[k] / sqrt(var[k] + eps) + b[k]
+    for index in np.ndindex(x.shape):
+        k = index[1]
+        y[index] = (x[index] - mean[k]) * w[k] / sqrt(var[k] + eps) + b[k]
     return y
 
 
 def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndarray,
-                      var: np.ndarray, eps: float, training: bool) -> np.ndarray:
-    """The gradients for x, w and b, in one array; see numpy_arrays.py."""
-    x, w, mean, var = checked_channels("batch_norm_slopes", x, w, mean, var)
+                      var: np.ndarray, sums: np.ndarray, eps: float, training: bool
+                      ) -> np.ndarray:
+    """The gradients for x, w and b; see numpy_arrays.py."""
+    x, w, mean, var = checked_channels("batch_norm_slopes", x, (w, mean, var))
     g = floats("batch_norm_slopes: g", g)
     check("batch_norm_slopes: g", g, x.shape, x.dtype)
-    n, c, s = x.shape
+    check_filled("batch_norm_slopes", x, sums, ())
+    n, c, s = sizes(x)
+    shape = x.shape
+    g, x = g.reshape(n, c, s), x.reshape(n, c, s)
     dx = np.empty_like(x)
-    dw = np.zeros(c)
-    db = np.zeros(c)
     for k in range(c):
         r = 1 / sqrt(var[k] + eps)
+        dw = 0.0
+        db = 0.0
         for i, j in np.ndindex(n, s):
-            db[k] += g[i, k, j]
-            dw[k] += g[i, k, j] * (x[i, k, j] - mean[k]) * r
+            dw += g[i, k, j] * (x[i, k, j] - mean[k]) * r
+            db += g[i, k, j]
+        sums[:, k] = dw, db
         for i, j in np.ndindex(n, s):
             d = g[i, k, j]
             if training:
-                d = d - (db[k] + (x[i, k, j] - mean[k]) * r * dw[k]) / (n * s)
+                d = d - (db + (x[i, k, j] - mean[k]) * r * dw) / (n * s)
             dx[i, k, j] = w[k] * r * d
-    return np.concatenate([dx.ravel(), dw, db], dtype=x.dtype)
+    return dx.reshape(shape)

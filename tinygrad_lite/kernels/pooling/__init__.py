@@ -42,15 +42,15 @@ class Boxes(NamedTuple):
 
 
 def checked_image(kernel: str, x: Any, at: Windows, index: np.ndarray) -> np.ndarray:
-    """Images (images, height, width) that an int32 index can point into, as C reads them.
+    """Images (..., height, width) that an int32 index can point into, as C reads them.
 
     Raises:
         TypeError: they are not float32 or float64, or the index is not int32.
         ValueError: other shapes; too large an image; an index that cannot be written.
     """
     x = floats(f"{kernel}: x", x)
-    check(f"{kernel}: x", x, (len(x), at.height, at.width), x.dtype)
-    check(f"{kernel}: index", index, (len(x), at.out_h, at.out_w), INT32)
+    check(f"{kernel}: x", x, x.shape[:-2] + at[:2], x.dtype)
+    check(f"{kernel}: index", index, x.shape[:-2] + at[2:4], INT32)
     if not index.flags.carray:
         raise ValueError(f"{kernel}: index must be C-contiguous and writable")
     if at.height * at.width > LARGEST:
@@ -59,23 +59,22 @@ def checked_image(kernel: str, x: Any, at: Windows, index: np.ndarray) -> np.nda
     return x
 
 
-def checked_index(kernel: str, a: Any, index: Any, pixels: int, outputs: bool
+def checked_index(kernel: str, a: Any, index: Any, shape: tuple[int, ...]
                   ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers and the index for them, as C reads them; ``a`` is (images, pixels or outputs).
+    """Numbers, and an index into images of that shape, (..., height, width), as C reads them.
 
     Raises:
         TypeError: the numbers are not float32 or float64, or the index is not int32.
-        ValueError: the shapes do not fit.
+        ValueError: there are not as many images as the index is for.
     """
     a = floats(f"{kernel}: a", a)
-    index = contiguous(index)
-    check(f"{kernel}: index", index, (len(a), index.shape[-1]), INT32)
-    check(f"{kernel}: a", a, (len(a), index.shape[-1] if outputs else pixels), a.dtype)
-    return a, index
+    check(f"{kernel}: index", index, shape[:-2] + index.shape[-2:], INT32)
+    return a, contiguous(index)
 
 
-def refuse_index(kernel: str, index: np.ndarray, pixels: int) -> None:
+def refuse_index(kernel: str, index: np.ndarray, shape: tuple[int, ...]) -> None:
     """Raise IndexError if the index points out of an image."""
+    pixels = shape[-2] * shape[-1]
     if index.size and not (index.min() >= 0 and index.max() < pixels):
         raise IndexError(f"{kernel}: the index must be in 0 .. {pixels - 1}, got "
                          f"{index.min()} .. {index.max()}")
@@ -91,7 +90,7 @@ def checked_boxes(kernel: str, a: Any, boxes: Boxes, outputs: bool) -> np.ndarra
     a = floats(f"{kernel}: a", a)
     out = boxes.divisor.shape
     shape = out if outputs else (boxes.height, boxes.width)
-    check(f"{kernel}: a", a, (len(a), *shape), a.dtype)
+    check(f"{kernel}: a", a, a.shape[:-2] + shape, a.dtype)
     check(f"{kernel}: divisor", boxes.divisor, out, a.dtype)
     for name, ends, count, size in (("rows", boxes.rows, out[0], boxes.height),
                                     ("columns", boxes.columns, out[1], boxes.width)):

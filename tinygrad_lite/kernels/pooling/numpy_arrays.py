@@ -1,8 +1,11 @@
 """Pooling in NumPy: one place of all windows at a time."""
 
+import math
+
 import numpy as np
 
 from ..convolution.numpy_arrays import canvas, seen_by
+from ..fresh import check
 from ..windows import Windows
 from . import Boxes, checked_boxes, checked_image, checked_index, refuse_index
 
@@ -16,13 +19,13 @@ def max_pool(x: np.ndarray, at: Windows, index: np.ndarray) -> np.ndarray:
     same goes for the others.
 
     Args:
-        x: images, float32 or float64, of shape (images, height, width).
+        x: images, float32 or float64, of shape (..., height, width).
         at: how the windows lie; each must see a pixel at least.
-        index: int32, of shape (images, out_h, out_w); filled with the place of each largest
+        index: int32, of shape (..., out_h, out_w); filled with the place of each largest
             pixel, iy * width + ix. Of equal ones the first wins, of NaNs the last.
 
     Returns:
-        y, of shape (images, out_h, out_w).
+        y, of shape (..., out_h, out_w).
 
     Raises:
         TypeError: another dtype, or no arrays.
@@ -31,63 +34,77 @@ def max_pool(x: np.ndarray, at: Windows, index: np.ndarray) -> np.ndarray:
     x = checked_image("max_pool", x, at, index)
     y = np.zeros(index.shape, x.dtype)
     index[...] = -1
+    x = x.reshape(math.prod(x.shape[:-2]), *at.image)
+    flat_y, flat_index = y.reshape(len(x), *at.out), index.reshape(len(x), *at.out)
     pixels = np.arange(at.height * at.width, dtype=np.int32).reshape(1, *at.image)
     numbers, places = canvas(x, at, 0), canvas(pixels, at, -1)
     for ky in range(at.kernel_h):
         for kx in range(at.kernel_w):
             v = seen_by(numbers, at, ky, kx)
             p = seen_by(places, at, ky, kx)
-            wins = (p >= 0) & ((v > y) | (v != v) | (index < 0))
-            np.copyto(y, v, where=wins)
-            np.copyto(index, p, where=wins)
+            wins = (p >= 0) & ((v > flat_y) | (v != v) | (flat_index < 0))
+            np.copyto(flat_y, v, where=wins)
+            np.copyto(flat_index, p, where=wins)
     return y
 
 
 def gather(x: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """y[i][o] = x[i][index[i][o]]
+    """y = the pixels of each image that the index names, counted row by row.
 
     Args:
-        x: float32 or float64, of shape (images, pixels).
-        index: int32, of shape (images, outputs).
+        x: float32 or float64, of shape (..., height, width).
+        index: int32, of shape (..., out_h, out_w).
 
     Returns:
-        y, of shape (images, outputs).
+        y, of the shape of the index.
 
     Raises:
         TypeError: another dtype, or no arrays.
         ValueError: other shapes.
         IndexError: the index points out of an image.
     """
-    x, index = checked_index("gather", x, index, x.shape[-1], outputs=False)
-    refuse_index("gather", index, x.shape[1])
-    return np.take_along_axis(x, index, axis=1)
+    x, index = checked_index("gather", x, index, x.shape)
+    refuse_index("gather", index, x.shape)
+    return x.ravel()[_flat(index, x.shape)]
 
 
-def scatter(y: np.ndarray, index: np.ndarray, pixels: int) -> np.ndarray:
-    """x[i][p] = the sum of y[i][o] over all o with index[i][o] = p: the adjoint of `gather`.
+def scatter(y: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """x = the sum of what the index sends to each pixel: the adjoint of `gather`.
+
+    Args:
+        y: float32 or float64, of the shape of the index.
+        index: int32, of shape (..., out_h, out_w).
+        shape: (..., height, width).
 
     Returns:
-        x, of shape (images, pixels).
+        x, of that shape.
 
     Raises:
         What `gather` raises.
     """
-    y, index = checked_index("scatter", y, index, pixels, outputs=True)
-    refuse_index("scatter", index, pixels)
-    x = np.zeros((len(y), pixels), y.dtype)
-    np.add.at(x, (np.arange(len(y))[:, None], index), y)
+    y, index = checked_index("scatter", y, index, shape)
+    check("scatter: y", y, index.shape, y.dtype)
+    refuse_index("scatter", index, shape)
+    x = np.zeros(shape, y.dtype)
+    np.add.at(x.reshape(x.size), _flat(index, shape), y)
     return x
+
+
+def _flat(index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The index into all images of a shape at once."""
+    images = np.arange(math.prod(shape[:-2])) * (shape[-2] * shape[-1])
+    return index + images.reshape(*shape[:-2], 1, 1)
 
 
 def average(x: np.ndarray, boxes: Boxes) -> np.ndarray:
     """The sum of each window, divided by its divisor.
 
     Args:
-        x: images, float32 or float64, of shape (images, height, width).
+        x: images, float32 or float64, of shape (..., height, width).
         boxes: the windows.
 
     Returns:
-        y, of shape (images, out_h, out_w).
+        y, of shape (..., out_h, out_w).
 
     Raises:
         TypeError: another dtype, or no arrays.
@@ -95,12 +112,12 @@ def average(x: np.ndarray, boxes: Boxes) -> np.ndarray:
     """
     x = checked_boxes("average", x, boxes, outputs=False)
     (top, bottom), (left, right) = boxes.rows, boxes.columns
-    y = np.zeros((len(x), *boxes.divisor.shape), x.dtype)
+    y = np.zeros(x.shape[:-2] + boxes.divisor.shape, x.dtype)
     for dy in range(max(bottom - top, default=0)):
-        line = x[:, np.minimum(top + dy, boxes.height - 1)]
+        line = x[..., np.minimum(top + dy, boxes.height - 1), :]
         total = np.zeros_like(y)
         for dx in range(max(right - left, default=0)):
-            seen = line[:, :, np.minimum(left + dx, boxes.width - 1)]
+            seen = line[..., np.minimum(left + dx, boxes.width - 1)]
             total += np.where(left + dx < right, seen, 0)
         y += np.where((top + dy < bottom)[:, None], total, 0)
     y /= boxes.divisor
@@ -111,15 +128,15 @@ def spread(y: np.ndarray, boxes: Boxes) -> np.ndarray:
     """An even share of y for each pixel of each window: the adjoint of `average`.
 
     Returns:
-        x, of shape (images, height, width).
+        x, of shape (..., height, width).
 
     Raises:
         What `average` raises.
     """
     y = checked_boxes("spread", y, boxes, outputs=True)
-    x = np.zeros((len(y), boxes.height, boxes.width), y.dtype)
+    x = np.zeros(y.shape[:-2] + boxes[:2], y.dtype)
     share = y / boxes.divisor
     for oy, (top, bottom) in enumerate(boxes.rows.T):
         for ox, (left, right) in enumerate(boxes.columns.T):
-            x[:, top:bottom, left:right] += share[:, oy, ox, None, None]
+            x[..., top:bottom, left:right] += share[..., oy, ox, None, None]
     return x

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import fused
+from ... import fused, ops
 from ...engine import Node, mark_changed
 from ...tensor import Tensor
 
@@ -39,35 +39,34 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
             running ones outside of training.
         IndexError: if x has no axis 1.
     """
-    return normalize_batch(input, running_mean, running_var, None, weight, bias, training,
+    return normalize_batch(input, (running_mean, running_var, None), weight, bias, training,
                            momentum, eps)
 
 
-def normalize_batch(input: Any, running_mean: Any, running_var: Any, batches: Any,
-                    weight: Any, bias: Any, training: bool, momentum: float | None,
-                    eps: float) -> Any:
-    """`batch_norm`, which counts batches too, and averages over all if `momentum` is None."""
+def normalize_batch(input: Any, running: tuple, weight: Any, bias: Any, training: bool,
+                    momentum: float | None, eps: float) -> Any:
+    """`batch_norm` with running mean, variance and number of batches, each perhaps None.
+
+    If `momentum` is None, the running ones are averages over all batches.
+    """
     if not isinstance(input, Node):
         input = np.asarray(input, None if weight is None else weight.dtype)
+    if input.dtype not in (np.float32, np.float64):
+        input = ops.astype(input, dtype=np.float32)
+    mean, var, batches = running
     _check(input.shape, training, eps)
-    channels = {"running_mean": running_mean, "running_var": running_var, "weight": weight,
-                "bias": bias}
+    channels = {"running_mean": mean, "running_var": var, "weight": weight, "bias": bias}
     _check_channels(channels, input.shape[1], training)
     if weight is None:
         weight = np.ones(input.shape[1], input.dtype)
     if bias is None:
         bias = np.zeros(input.shape[1], input.dtype)
     if not training:
-        return fused.batch_norm(input, weight, bias, running_mean, running_var, eps=eps,
-                                training=False)
-    found = fused.moments(input)
-    y = fused.batch_norm(input, weight, bias, found[0], found[1], eps=eps, training=True)
-    if running_mean is not None:
-        size = input.shape[0] * math.prod(input.shape[2:])
-        fused.track_moments(running_mean, running_var, batches, found, size=size,
-                            momentum=momentum)
-        changed = (running_mean, running_var, batches)
-        mark_changed(*(t._changed for t in changed if isinstance(t, Tensor)))
+        return fused.normalize(input, weight, bias, mean, var, eps=eps)
+    found = np.empty((2, input.shape[1]), input.dtype)
+    y = fused.batch_norm(input, weight, bias, mean, var, batches, found=found, eps=eps,
+                         momentum=momentum)
+    mark_changed(*[t._changed for t in running if isinstance(t, Tensor)])
     return y
 
 
