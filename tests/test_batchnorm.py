@@ -67,7 +67,7 @@ def test_the_bodies_against_the_formulas(n, c, s, dtype, training):
                                    atol=units)
         expected = slopes(exact, g.astype(np.float64), w64, mean, var, 0.1, training)
         sums = np.empty((2, c), dtype)
-        dx = body.batch_norm_slopes(g, x, w, *found, sums, 0.1, training)
+        dx = body.batch_norm_slopes(g, x, w, *found, *sums, 0.1, training)
         assert dx.dtype == y.dtype == dtype
         for got, wanted in zip((dx, *sums), expected):
             np.testing.assert_allclose(got, wanted, rtol=units, atol=20 * units)
@@ -92,18 +92,18 @@ ROOM = np.ones((2, 3))
     (lambda k: k.normalize(np.ones(3), C3, C3, C3, C3, 0.1), ValueError, "(n, c, ...)"),
     (lambda k: k.normalize(ONES.astype(int), C3, C3, C3, C3, 0.1), TypeError, "float32 or"),
     (lambda k: k.normalize([1.0], C3, C3, C3, C3, 0.1), TypeError, "ndarray, got list"),
-    (lambda k: k.normalize(ONES, C3, C3, C3, C3[:2], 0.1), ValueError, "argument 4.*(3,)"),
-    (lambda k: k.normalize(ONES, C3, [1.0], C3, C3, 0.1), TypeError, "argument 2.*got list"),
+    (lambda k: k.normalize(ONES, C3, C3, C3, C3[:2], 0.1), ValueError, "channels.*(3,)"),
+    (lambda k: k.normalize(ONES, C3, [1.0], C3, C3, 0.1), TypeError, "channels.*got list"),
     (lambda k: k.batch_norm(ONES, C3, C3.astype("f"), (), ROOM, 0.1, 0.1), TypeError,
-     "argument 2 must be float64"),
-    (lambda k: k.batch_norm(ONES, C3, C3, (), ROOM[:1], 0.1, 0.1), ValueError, "(2, 3)"),
+     "channels must be float64"),
+    (lambda k: k.batch_norm(ONES, C3, C3, (), ROOM[:, :1], 0.1, 0.1), ValueError, "(3,)"),
     (lambda k: k.batch_norm(ONES, C3, C3, (C3, C3[::-1]), ROOM, 0.1, 0.1), ValueError,
      "C-contiguous"),
-    (lambda k: k.batch_norm_slopes(ONES[:1], ONES, C3, C3, C3, ROOM, 0.1, True), ValueError,
+    (lambda k: k.batch_norm_slopes(ONES[:1], ONES, C3, C3, C3, *ROOM, 0.1, True), ValueError,
      "g must have shape"),
-    (lambda k: k.batch_norm_slopes(ONES.astype("f"), ONES, C3, C3, C3, ROOM, 0.1, True),
+    (lambda k: k.batch_norm_slopes(ONES.astype("f"), ONES, C3, C3, C3, *ROOM, 0.1, True),
      TypeError, "g must be float64"),
-    (lambda k: k.batch_norm_slopes(ONES, ONES, C3, C3, C3, ROOM.astype("f"), 0.1, True),
+    (lambda k: k.batch_norm_slopes(ONES, ONES, C3, C3, C3, *ROOM.astype("f"), 0.1, True),
      TypeError, "written must be float64"),
 ])
 def test_what_the_border_refuses(body, call, error, words):

@@ -410,8 +410,8 @@ LAYERS = [
                                .sum() / 4 for j in range(3)] for i in range(3)]]]),
         of((1, 1, 2, 2))),
     Row("batch_norm", lambda a, w, b: fused.batch_norm(
-            a, w, b, None, None, None, eps=0.1, momentum=0.1, found=np.empty(
-                (2, 2), np.float64 if a.dtype == np.float64 else np.float32)),
+            a, w, b, None, None, None, eps=0.1, momentum=0.1, found=tuple(np.empty(
+                (2, 2), np.float64 if a.dtype == np.float64 else np.float32))),
         normalized, of((3, 2, 2), (2,), (2,)),
         lambda torch, a, w, b: torch.nn.functional.batch_norm(
             a, None, None, w, b, True, eps=0.1)),

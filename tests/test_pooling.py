@@ -287,14 +287,14 @@ def test_values_and_gradients_agree_with_pytorch(data, name):
     array = numbers(2, 1, *data.draw(st.tuples(st.integers(1, 8), st.integers(1, 8))))
     theirs = torch.tensor(array, requires_grad=True)
     ours = Tensor(array, requires_grad=True)
+    if name == "max_pool2d" and options["dilation"] != 1:
+        options["padding"] = 0  # where PyTorch's own functions do not agree what may be
     try:
         y = getattr(torch.nn.functional, name)(theirs, **options)
     except RuntimeError:
         with pytest.raises(RuntimeError):
             getattr(F, name)(ours, **options)
         return
-    if options.get("dilation", 1) != 1 and min(array.shape[2:]) < 3:
-        return  # windows without a pixel, which PyTorch lets through
     z = getattr(F, name)(ours, **options)
     np.testing.assert_allclose(z.data, y.detach().numpy(), rtol=1e-12, atol=1e-12)
     expected = first_and_second(y, [theirs], torch.autograd.grad,

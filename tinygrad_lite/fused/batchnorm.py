@@ -2,8 +2,8 @@
 
 Numbers are (n, c, ...): channels are axis 1. Arrays of one number per channel are (c,).
 
-An op has one result. What else its kernel finds in the same sweep goes into an array (2, c)
-that it is given: `found` and `sums`.
+An op has one result. What else its kernel finds in the same sweep goes into arrays that it is
+given: `found`, two arrays for mean and variance, and `dw` and `db`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ import numpy as np
 
 from .. import kernels
 from ..engine import op
-from ..ops import getitem, reshape, sqrt, sum
+from ..ops import broadcast_to, reshape, sqrt, sum
 
 __all__ = ["batch_norm", "normalize"]
 
 
 def _gradients(g, x, w, mean, var, eps, training):
     """dx, dw and db, in one sweep over g and x; nothing for what stands behind them."""
-    sums = np.empty((2, x.shape[1]), np.float64 if x.dtype == np.float64 else np.float32)
-    dx = _slopes(g, x, w, mean, var, sums=sums, eps=eps, training=training)
-    both = _sums(g, x, mean, var, sums=sums, eps=eps, training=training)
-    slopes = dx, getitem(both, index=0), getitem(both, index=1)
-    return lambda i: slopes[i] if i < 3 else None
+    dtype = np.float64 if x.dtype == np.float64 else np.float32
+    dw, db = np.empty(x.shape[1], dtype), np.empty(x.shape[1], dtype)
+    dx = _input_slope(g, x, w, mean, var, dw=dw, db=db, eps=eps, training=training)
+
+    def gradient(i):
+        if i == 0:
+            return dx
+        if i == 1:
+            return _weight_slope(g, x, mean, var, dw=dw, eps=eps, training=training)
+        return _bias_slope(g, db=db) if i == 2 else None
+
+    return gradient
 
 
 @op(each=lambda g, _y, x, w, _b, *_running, found, eps, momentum:
@@ -70,16 +77,12 @@ class _Channels:
         self.training = training
         self.axes = (0, *range(2, len(x.shape)))
         self.m = max(x.shape[0] * math.prod(x.shape[2:]), 1)
-        mean, var = self.beside(mean), self.beside(var)
+        mean, var = _beside(mean, x), _beside(var, x)
         if training:
             mean = self.mean(x)
             var = self.mean((x - mean) * (x - mean))
         self.r = 1 / sqrt(var + eps)
         self.h = (x - mean) * self.r
-
-    def beside(self, t):
-        """An array (c,) with axes of length 1, so that it meets x."""
-        return reshape(t, (1, -1) + (1,) * (len(self.axes) - 1))
 
     def mean(self, t):
         """The mean of each channel."""
@@ -90,9 +93,9 @@ class _Channels:
         return t - self.mean(t) - self.h * self.mean(t * self.h) if self.training else t
 
 
-def _gradients_of_slopes(a, _y, g, x, w, mean, var, sums, eps, training):  # noqa: ARG001
+def _rule_of_input_slope(a, _y, g, x, w, mean, var, dw, db, eps, training):  # noqa: ARG001
     of = _Channels(x, mean, var, eps, training)
-    scale = of.beside(w) * of.r
+    scale = _beside(w, x) * of.r
 
     def gradient(i):
         if i == 0:
@@ -108,25 +111,36 @@ def _gradients_of_slopes(a, _y, g, x, w, mean, var, sums, eps, training):  # noq
     return gradient
 
 
-@op(each=_gradients_of_slopes)
-def _slopes(g, x, w, mean, var, sums, eps, training):
-    """dx of `batch_norm` or, unless `training`, of `normalize`; fills `sums` for `_sums`."""
+@op(each=_rule_of_input_slope)
+def _input_slope(g, x, w, mean, var, dw, db, eps, training):
+    """dx of `batch_norm` or, unless `training`, of `normalize`; fills dw and db."""
     x = _real(x)
     g, w, mean, var = _like(x, g, w, mean, var)
-    return kernels.body().batch_norm_slopes(g, x, w, mean, var, sums, eps, training)
+    return kernels.body().batch_norm_slopes(g, x, w, mean, var, dw, db, eps, training)
 
 
-def _gradients_of_sums(a, _y, g, x, mean, var, sums, eps, training):  # noqa: ARG001
+def _rule_of_weight_slope(a, _y, g, x, mean, var, dw, eps, training):  # noqa: ARG001
     of = _Channels(x, mean, var, eps, training)
-    aw, ab = (of.beside(getitem(a, index=i)) for i in (0, 1))
-    return lambda i: (aw * of.h + ab if i == 0 else
-                      of.r * of.projected(aw * g) if i == 1 else None)
+    a = _beside(a, x)
+    return lambda i: (a * of.h if i == 0 else
+                      of.r * of.projected(a * g) if i == 1 else None)
 
 
-@op(each=_gradients_of_sums)
-def _sums(g, x, mean, var, sums, eps, training):  # noqa: ARG001  # the rule reads them
-    """y = (dw, db) of `batch_norm` or `normalize`, (2, c), which `_slopes` has computed."""
-    return sums
+@op(each=_rule_of_weight_slope)
+def _weight_slope(g, x, mean, var, dw, eps, training):  # noqa: ARG001  # the rule reads them
+    """y = sum(g h) in each channel, which `_input_slope` has put into dw."""
+    return dw
+
+
+@op(lambda a, _y, _g, db: broadcast_to(_beside(a, _g), _g.shape))
+def _bias_slope(g, db):  # noqa: ARG001  # the rule reads it
+    """y = sum(g) in each channel, which `_input_slope` has put into db."""
+    return db
+
+
+def _beside(t, x):
+    """An array (c,) with axes of length 1, so that it meets x."""
+    return reshape(t, (1, -1) + (1,) * (len(x.shape) - 2))
 
 
 def _real(x):

@@ -15,16 +15,16 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 LARGEST = 2**31 - 1  # of an image: an index into one is an int32
 
 
-def floats(name: str, array: Any) -> np.ndarray:
-    """The array, C-contiguous and aligned.
+def floats(kernel: str, name: str, array: Any) -> np.ndarray:
+    """The array, C-contiguous and aligned; messages name it, and the kernel that it is for.
 
     Raises:
         TypeError: it is no array of float32 or float64 in native byte order.
     """
     if type(array) is not np.ndarray:
-        raise TypeError(f"{name} must be a numpy.ndarray, got {type(array).__name__}")
+        raise TypeError(f"{kernel}: {name} must be a numpy.ndarray, got {type(array).__name__}")
     if array.dtype not in FLOATS:
-        raise TypeError(f"{name} must be float32 or float64 in native byte order, "
+        raise TypeError(f"{kernel}: {name} must be float32 or float64 in native byte order, "
                         f"got {array.dtype}")
     return contiguous(array)
 
@@ -35,7 +35,8 @@ def contiguous(array: np.ndarray) -> np.ndarray:
     return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
 
 
-def check(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def check(kernel: str, name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype
+          ) -> None:
     """Refuse an array of another shape or dtype.
 
     Raises:
@@ -43,8 +44,8 @@ def check(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype) -> Non
         ValueError: it has another shape.
     """
     if type(array) is not np.ndarray:
-        raise TypeError(f"{name} must be a numpy.ndarray, got {type(array).__name__}")
+        raise TypeError(f"{kernel}: {name} must be a numpy.ndarray, got {type(array).__name__}")
     if array.dtype != dtype:
-        raise TypeError(f"{name} must be {dtype}, got {array.dtype}")
+        raise TypeError(f"{kernel}: {name} must be {dtype}, got {array.dtype}")
     if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        raise ValueError(f"{kernel}: {name} must have shape {shape}, got {array.shape}")

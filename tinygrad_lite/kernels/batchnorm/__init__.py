@@ -18,7 +18,7 @@ import numpy as np
 
 from ..fresh import check, contiguous, floats
 
-__all__ = ["check_filled", "checked_channels", "sizes"]
+__all__ = ["check_written", "checked_channels", "sizes"]
 
 
 def checked_channels(kernel: str, x: Any, channels: Sequence[Any]) -> tuple[np.ndarray, ...]:
@@ -28,11 +28,11 @@ def checked_channels(kernel: str, x: Any, channels: Sequence[Any]) -> tuple[np.n
         TypeError: they are not all float32 or all float64.
         ValueError: other shapes.
     """
-    x = floats(f"{kernel}: x", x)
+    x = floats(kernel, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{kernel}: x must have shape (n, c, ...), got {x.shape}")
-    for i, a in enumerate(channels, 1):
-        check(f"{kernel}: argument {i}", a, x.shape[1:2], x.dtype)
+    for a in channels:
+        check(kernel, "an array of channels", a, x.shape[1:2], x.dtype)
     return x, *map(contiguous, channels)
 
 
@@ -42,16 +42,15 @@ def sizes(x: np.ndarray) -> tuple[int, int, int]:
     return n, c, math.prod(rest)
 
 
-def check_filled(kernel: str, x: np.ndarray, filled: Any, running: Sequence[Any]) -> None:
-    """Refuse arrays to be filled, of shape (2, c), or to follow, that C cannot write.
+def check_written(kernel: str, x: np.ndarray, written: Sequence[Any]) -> None:
+    """Refuse arrays of one number per channel that C cannot write.
 
     Raises:
         TypeError: they are not of x's dtype.
         ValueError: other shapes; not contiguous, or read-only.
     """
-    c = x.shape[1]
-    for array, shape in ((filled, (2, c)), *((a, (c,)) for a in running)):
-        check(f"{kernel}: an array that is written", array, shape, x.dtype)
+    for array in written:
+        check(kernel, "an array that is written", array, x.shape[1:2], x.dtype)
         if not array.flags.carray:
             raise ValueError(f"{kernel}: arrays that are written must be C-contiguous, aligned "
                              "and writable")

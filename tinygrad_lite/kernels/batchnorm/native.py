@@ -4,7 +4,7 @@ import numpy as np
 
 from ..fresh import check, floats
 from ..pointers import NULL, both, view
-from . import check_filled, checked_channels, sizes
+from . import check_written, checked_channels, sizes
 
 __all__ = ["batch_norm", "batch_norm_slopes", "normalize"]
 
@@ -14,13 +14,13 @@ SLOPES = both("batch_norm_slopes")
 
 
 def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, running: tuple[np.ndarray, ...],
-               found: np.ndarray, eps: float, share: float) -> np.ndarray:
+               found: tuple[np.ndarray, ...], eps: float, share: float) -> np.ndarray:
     """The normalized, scaled and shifted numbers, their moments, and the running ones."""
     x, w, b = checked_channels("batch_norm", x, (w, b))
-    check_filled("batch_norm", x, found, running)
+    check_written("batch_norm", x, (*found, *running))
     y = np.empty_like(x)
     followers = map(view, running) if running else (NULL, NULL)
-    BATCH_NORM[x.dtype](view(y), view(found[0]), view(found[1]), *followers, view(x), view(w),
+    BATCH_NORM[x.dtype](view(y), *map(view, found), *followers, view(x), view(w),
                         view(b), *sizes(x), eps, share, 0, x.shape[1])
     return y
 
@@ -36,14 +36,14 @@ def normalize(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
 
 
 def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndarray,
-                      var: np.ndarray, sums: np.ndarray, eps: float, training: bool
-                      ) -> np.ndarray:
+                      var: np.ndarray, dw: np.ndarray, db: np.ndarray, eps: float,
+                      training: bool) -> np.ndarray:
     """The gradients for x, w and b."""
     x, w, mean, var = checked_channels("batch_norm_slopes", x, (w, mean, var))
-    g = floats("batch_norm_slopes: g", g)
-    check("batch_norm_slopes: g", g, x.shape, x.dtype)
-    check_filled("batch_norm_slopes", x, sums, ())
+    g = floats("batch_norm_slopes", "g", g)
+    check("batch_norm_slopes", "g", g, x.shape, x.dtype)
+    check_written("batch_norm_slopes", x, (dw, db))
     dx = np.empty_like(x)
-    SLOPES[x.dtype](view(dx), view(sums[0]), view(sums[1]), view(g), view(x), view(w),
+    SLOPES[x.dtype](view(dx), view(dw), view(db), view(g), view(x), view(w),
                     view(mean), view(var), *sizes(x), eps, training, 0, x.shape[1])
     return dx

@@ -25,15 +25,15 @@ def checked_images(kernel: str, x: Any, at: Windows) -> np.ndarray:
         TypeError: they are not float32 or float64.
         ValueError: they have another shape.
     """
-    x = floats(f"{kernel}: x", x)
-    check(f"{kernel}: x", x, (len(x), *at.image), x.dtype)
+    x = floats(kernel, "x", x)
+    check(kernel, "x", x, (len(x), *at.image), x.dtype)
     return x
 
 
 def checked_columns(kernel: str, cols: Any, at: Windows) -> np.ndarray:
     """Columns of shape (images, places, windows) as C reads them; errors as above."""
-    cols = floats(f"{kernel}: cols", cols)
-    check(f"{kernel}: cols", cols, (len(cols), at.places, at.windows), cols.dtype)
+    cols = floats(kernel, "cols", cols)
+    check(kernel, "cols", cols, (len(cols), at.places, at.windows), cols.dtype)
     return cols
 
 
@@ -47,7 +47,7 @@ def checked_out(kernel: str, out: np.ndarray | None, shape: tuple[int, ...],
     """
     if out is None:
         return np.empty(shape, like.dtype)
-    check(f"{kernel}: out", out, shape, like.dtype)
+    check(kernel, "out", out, shape, like.dtype)
     if not out.flags.carray or np.may_share_memory(out, like):
         raise ValueError(f"{kernel}: out must be C-contiguous, writable and apart from the "
                          "input; pass an array of its own")

@@ -48,9 +48,9 @@ def checked_image(kernel: str, x: Any, at: Windows, index: np.ndarray) -> np.nda
         TypeError: they are not float32 or float64, or the index is not int32.
         ValueError: other shapes; too large an image; an index that cannot be written.
     """
-    x = floats(f"{kernel}: x", x)
-    check(f"{kernel}: x", x, x.shape[:-2] + at[:2], x.dtype)
-    check(f"{kernel}: index", index, x.shape[:-2] + at[2:4], INT32)
+    x = floats(kernel, "x", x)
+    check(kernel, "x", x, x.shape[:-2] + at[:2], x.dtype)
+    check(kernel, "index", index, x.shape[:-2] + at[2:4], INT32)
     if not index.flags.carray:
         raise ValueError(f"{kernel}: index must be C-contiguous and writable")
     if at.height * at.width > LARGEST:
@@ -67,8 +67,8 @@ def checked_index(kernel: str, a: Any, index: Any, shape: tuple[int, ...]
         TypeError: the numbers are not float32 or float64, or the index is not int32.
         ValueError: there are not as many images as the index is for.
     """
-    a = floats(f"{kernel}: a", a)
-    check(f"{kernel}: index", index, shape[:-2] + index.shape[-2:], INT32)
+    a = floats(kernel, "a", a)
+    check(kernel, "index", index, shape[:-2] + index.shape[-2:], INT32)
     return a, contiguous(index)
 
 
@@ -87,14 +87,14 @@ def checked_boxes(kernel: str, a: Any, boxes: Boxes, outputs: bool) -> np.ndarra
         TypeError: they are not float32 or float64, or the boxes are of another dtype.
         ValueError: the shapes do not fit, or a box reaches out of the image.
     """
-    a = floats(f"{kernel}: a", a)
+    a = floats(kernel, "a", a)
     out = boxes.divisor.shape
     shape = out if outputs else (boxes.height, boxes.width)
-    check(f"{kernel}: a", a, a.shape[:-2] + shape, a.dtype)
-    check(f"{kernel}: divisor", boxes.divisor, out, a.dtype)
+    check(kernel, "a", a, a.shape[:-2] + shape, a.dtype)
+    check(kernel, "divisor", boxes.divisor, out, a.dtype)
     for name, ends, count, size in (("rows", boxes.rows, out[0], boxes.height),
                                     ("columns", boxes.columns, out[1], boxes.width)):
-        check(f"{kernel}: {name}", ends, (2, count), INT64)
+        check(kernel, f"{name}", ends, (2, count), INT64)
         if count and not (ends.min() >= 0 and ends.max() <= size):
             raise ValueError(f"{kernel}: {name} must be in 0 .. {size}, got "
                              f"{ends.min()} .. {ends.max()}")

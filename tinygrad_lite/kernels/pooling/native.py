@@ -38,7 +38,7 @@ def gather(x: np.ndarray, index: np.ndarray) -> np.ndarray:
 def scatter(y: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The adjoint of `gather`."""
     y, index = checked_index("scatter", y, index, shape)
-    check("scatter: y", y, index.shape, y.dtype)
+    check("scatter", "y", y, index.shape, y.dtype)
     x = np.empty(shape, y.dtype)
     if not SCATTER[y.dtype](view(x), view(y), view(index), *_counts(shape, index.shape)):
         refuse_index("scatter", index, shape)

@@ -83,7 +83,7 @@ def scatter(y: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndar
         What `gather` raises.
     """
     y, index = checked_index("scatter", y, index, shape)
-    check("scatter: y", y, index.shape, y.dtype)
+    check("scatter", "y", y, index.shape, y.dtype)
     refuse_index("scatter", index, shape)
     x = np.zeros(shape, y.dtype)
     np.add.at(x.reshape(x.size), _flat(index, shape), y)

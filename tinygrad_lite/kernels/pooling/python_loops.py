@@ -40,7 +40,7 @@ def gather(x: np.ndarray, index: np.ndarray) -> np.ndarray:
 def scatter(y: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The adjoint of `gather`; see numpy_arrays.py."""
     y, index = checked_index("scatter", y, index, shape)
-    check("scatter: y", y, index.shape, y.dtype)
+    check("scatter", "y", y, index.shape, y.dtype)
     refuse_index("scatter", index, shape)
     x = np.zeros(shape, y.dtype)
     for o in np.ndindex(index.shape):

@@ -63,7 +63,7 @@ def normalize_batch(input: Any, running: tuple, weight: Any, bias: Any, training
         bias = np.zeros(input.shape[1], input.dtype)
     if not training:
         return fused.normalize(input, weight, bias, mean, var, eps=eps)
-    found = np.empty((2, input.shape[1]), input.dtype)
+    found = np.empty(input.shape[1], input.dtype), np.empty(input.shape[1], input.dtype)
     y = fused.batch_norm(input, weight, bias, mean, var, batches, found=found, eps=eps,
                          momentum=momentum)
     mark_changed(*[t._changed for t in running if isinstance(t, Tensor)])
