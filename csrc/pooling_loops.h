@@ -44,6 +44,47 @@ static inline void NAME(larger_in_rows)(
     }
 }
 
+/* y and index of n windows of 2 x 2 side by side, which begin at upper and lower: all four
+ * places at once, in the order of the loop above, for this is what most nets ask for */
+static inline void NAME(largest_of_four)(
+    real *restrict y, int32_t *restrict index, const real *restrict upper,
+    const real *restrict lower, int32_t at, int32_t width, int32_t n)
+{
+    for (int32_t ox = 0; ox < n; ox++) {
+        const real b = upper[2 * ox + 1];
+        const real c = lower[2 * ox];
+        const real d = lower[2 * ox + 1];
+        real peak = upper[2 * ox];
+        int32_t place = 0;
+        int wins = (b > peak) | (b != b);
+        peak = wins ? b : peak;
+        place = wins ? 1 : place;
+        wins = (c > peak) | (c != c);
+        peak = wins ? c : peak;
+        place = wins ? width : place;
+        wins = (d > peak) | (d != d);
+        peak = wins ? d : peak;
+        place = wins ? width + 1 : place;
+        y[ox] = peak;
+        index[ox] = at + 2 * ox + place;
+    }
+}
+
+WIDE static void NAME(max_pool_of_four)(
+    real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
+    size_t begin, size_t end)
+{
+    const int64_t width = at->width;
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
+        for (int64_t oy = 0; oy < at->out_h; oy++) {
+            const int64_t o = (i * at->out_h + oy) * at->out_w;
+            const real *upper = x + (i * at->height + 2 * oy) * width;
+            NAME(largest_of_four)(
+                y + o, index + o, upper, upper + width, (int32_t)(2 * oy * width),
+                (int32_t)width, (int32_t)at->out_w);
+        }
+}
+
 WIDE static void NAME(max_pool)(
     real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
     size_t begin, size_t end)
@@ -83,7 +124,10 @@ static inline void NAME(add_columns)(
 void NAME(tgl_max_pool)(
     real *y, int32_t *index, const real *x, const tgl_windows *at, size_t begin, size_t end)
 {
-    NAME(max_pool)(y, index, x, at, begin, end);
+    if (are_of_four(at))
+        NAME(max_pool_of_four)(y, index, x, at, begin, end);
+    else
+        NAME(max_pool)(y, index, x, at, begin, end);
 }
 
 int NAME(tgl_gather)(

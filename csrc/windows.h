@@ -1,4 +1,4 @@
-/* windows.h: which windows of a tgl_windows reach into the image, for the loops over them. */
+/* windows.h: what the loops over windows ask of a tgl_windows. */
 #ifndef TINYGRAD_LITE_WINDOWS_H
 #define TINYGRAD_LITE_WINDOWS_H
 
@@ -15,6 +15,14 @@ static inline void inside(
     *last = end < count ? end : count;
     if (*last < *first)
         *last = *first;
+}
+
+/* whether windows are 2 x 2, lie side by side, and inside of the image */
+static inline int are_of_four(const tgl_windows *at)
+{
+    return at->kernel_h == 2 && at->kernel_w == 2 && at->stride_h == 2 && at->stride_w == 2
+        && at->dilation_h == 1 && at->dilation_w == 1 && at->top == 0 && at->left == 0
+        && 2 * at->out_h <= at->height && 2 * at->out_w <= at->width;
 }
 
 #endif
