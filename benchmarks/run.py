@@ -106,6 +106,7 @@ def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
 def layer_rows(effort: Effort, threads: int) -> Iterator[Row]:
     """A CNN's training step; then layers by themselves, those that this version has."""
     import layers
+
     import tinygrad_lite as tg
 
     torch = load_torch(threads)

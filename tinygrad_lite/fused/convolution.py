@@ -20,7 +20,7 @@ from ..ops import sum
 
 __all__ = ["Windows", "conv2d"]
 
-BLOCK = 1 << 19  # bytes: so many columns are made at a time, or those of one image
+BLOCK = 1 << 21  # bytes: so many columns are made at a time, or those of one image
 
 
 @op(lambda g, _y, _x, w, _b, at, groups: _conv2d_images(g, w, at=at, groups=groups),
@@ -38,8 +38,8 @@ def conv2d(x, w, b, at, groups=1):
     products = y.reshape(len(x), groups, len(w) // groups, at.windows)
     for some, columns in _columns(x, at, groups):
         np.matmul(rows, columns, out=products[some])
-    if b is not None:
-        y += b[:, None, None]
+        if b is not None:
+            y[some] += b[:, None, None]
     return y
 
 
