@@ -28,6 +28,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
                     "VECLIB_MAXIMUM_THREADS")
 IMPORT_GOAL = 1.25
 MOONS_GOAL = 0.4
+LAYER_GOAL = 1.0
 
 
 class Effort(NamedTuple):
@@ -81,13 +82,8 @@ def training_rows(effort: Effort, threads: int) -> Iterator[Row]:
 
     torch = load_torch(threads)
     for problem in steps.PROBLEMS:
-        racers = steps.training_steps(problem, torch)
-        ours, *theirs = timing.race(racers, effort.seconds)
         what = f"step of {problem.name}, batch {problem.batch}"
-        if theirs:
-            yield Row(what, ours, "PyTorch eager", theirs[0], problem.goal)
-        else:
-            yield Row(what, ours)
+        yield row_of(what, steps.training_steps(problem, torch), effort, problem.goal)
 
 
 def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
@@ -105,6 +101,28 @@ def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
         ours, *theirs = timing.race(list(racers.values()), effort.seconds)
         for peer, time in zip(peers, theirs, strict=True):
             yield Row(f"{problem.name} in {own}", ours, peer, time)
+
+
+def layer_rows(effort: Effort, threads: int) -> Iterator[Row]:
+    """A CNN's training step; then layers by themselves, those that this version has."""
+    import layers
+
+    import tinygrad_lite as tg
+
+    torch = load_torch(threads)
+    step = f"step of a CNN on 28x28, batch {layers.CNN_BATCH}"
+    yield row_of(step, layers.cnn_steps(torch), effort, layers.CNN_GOAL)
+    for layer in layers.LAYERS:
+        if hasattr(tg.nn.functional, "embedding") or layer.name != "embedding":
+            for size in layers.SIZES:
+                racers = layers.contestants(layer, size, torch)
+                yield row_of(f"{layer.name}, {size:,} numbers", racers, effort, LAYER_GOAL)
+
+
+def row_of(what: str, racers: list, effort: Effort, goal: float) -> Row:
+    """The row of ours and, if it is there, of PyTorch's."""
+    ours, *theirs = timing.race(racers, effort.seconds)
+    return Row(what, ours, "PyTorch eager", theirs[0], goal) if theirs else Row(what, ours)
 
 
 def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:
@@ -126,6 +144,7 @@ def import_rows(effort: Effort, _threads: int) -> Iterator[Row]:
 
 SECTIONS = {
     "Training: forward, backward, Adam": training_rows,
+    "A CNN's training step; layers alone, forward and backward": layer_rows,
     "Scalars": moons_rows,
     "Import": import_rows,
     "Adam's update alone, with new gradients at each step": update_rows,

@@ -13,7 +13,7 @@ enum { MOST_ARRAYS = 5 };
 
 int tgl_abi(void)
 {
-    return 5;
+    return 6;
 }
 
 /* ---- instruction sets ------------------------------------------------------------------ */

@@ -16,6 +16,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, Value, functions, fused, ops
 from tinygrad_lite.gradcheck import GradcheckError, gradcheck
+from tinygrad_lite.kernels.pooling import Boxes
+from tinygrad_lite.kernels.windows import Windows
 
 PUBLIC = [*ops.__all__, *functions.__all__]
 
@@ -444,6 +446,63 @@ LOSSES = [
         lambda a: np.where(LABELS == 2, 0, cross_entropy(a, "none")), of((3, 3))),
 ]
 
+
+
+def seen(a, kernel, step=1):
+    """The windows of a, (n, c, out_h, out_w, kernel, kernel), of whole size only."""
+    windows = np.lib.stride_tricks.sliding_window_view(a, (kernel, kernel), axis=(2, 3))
+    return windows[:, :, ::step, ::step]
+
+
+def normalized(a, w, b):
+    mean = a.mean(axis=(0, 2), keepdims=True)
+    std = np.sqrt(a.var(axis=(0, 2), keepdims=True) + 0.1)
+    return (a - mean) / std * w[:, None] + b[:, None]
+
+
+SQUARE = Windows.of((3, 3), (2, 2), (2, 2), (1, 1), (1, 1), (0, 0))
+APART = Windows.of((4, 4), (2, 2), (2, 2), (2, 2), (1, 1), (0, 0))
+PLACES = np.array([[[[3, 0], [3, 5]]]], np.int32)
+FOUR = Boxes(3, 3, *[np.array([[0, 1], [2, 3]])] * 2, np.full((2, 2), 4.0))
+
+# More of these, with every option, are in test_convolution.py, test_pooling.py and
+# test_batchnorm.py.
+LAYERS = [
+    Row("conv2d", lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE),
+        lambda a, w, b: np.einsum("ncyxij,ocij->noyx", seen(a, 2), w) + b[:, None, None],
+        of((2, 2, 3, 3), (3, 2, 2, 2), (3,)),
+        lambda torch, *x: torch.nn.functional.conv2d(*x)),
+    Row("max_pool2d", lambda a: fused.max_pool2d(
+            a, at=APART, index=np.empty((1, 2, 2, 2), np.int32)),
+        lambda a: seen(a, 2, step=2).max(axis=(4, 5)), of((1, 2, 4, 4)),
+        lambda torch, a: torch.nn.functional.max_pool2d(a, 2)),
+    Row("avg_pool2d", lambda a: fused.avg_pool2d(a, boxes=FOUR),
+        lambda a: seen(a, 2).mean(axis=(4, 5)), of((1, 2, 3, 3)),
+        lambda torch, a: torch.nn.functional.avg_pool2d(a, 2, 1)),
+    Row("_gather", lambda a: fused.pooling._gather(a, index=PLACES),
+        lambda a: a.reshape(1, 1, 6)[:, :, [3, 0, 3, 5]].reshape(1, 1, 2, 2), of((1, 1, 2, 3))),
+    Row("_scatter", lambda a: fused.pooling._scatter(a, index=PLACES, shape=(1, 1, 2, 3)),
+        lambda a: np.reshape([a[0, 0, 0, 1], 0, 0, a[0, 0, 0, 0] + a[0, 0, 1, 0], 0,
+                              a[0, 0, 1, 1]], (1, 1, 2, 3)), of((1, 1, 2, 2))),
+    Row("_spread", lambda a: fused.pooling._spread(a, boxes=FOUR),
+        lambda a: np.array([[[[a[:, :, :i + 1, :j + 1][:, :, max(i - 1, 0):, max(j - 1, 0):]
+                               .sum() / 4 for j in range(3)] for i in range(3)]]]),
+        of((1, 1, 2, 2))),
+    Row("batch_norm", lambda a, w, b: fused.batch_norm(
+            a, w, b, None, None, None, eps=0.1, momentum=0.1, found=tuple(np.empty(
+                (2, 2), np.float64 if a.dtype == np.float64 else np.float32))),
+        normalized, of((3, 2, 2), (2,), (2,)),
+        lambda torch, a, w, b: torch.nn.functional.batch_norm(
+            a, None, None, w, b, True, eps=0.1)),
+    Row("normalize", lambda a, w, b: fused.normalize(
+            a, w, b, np.array([0.5, 1.0]), np.array([2.0, 3.0]), eps=0.1),
+        lambda a, w, b: (a - np.array([[0.5], [1.0]])) * w[:, None]
+            / np.sqrt([[2.1], [3.1]]) + b[:, None],
+        of((3, 2, 2), (2,), (2,)),
+        lambda torch, a, w, b: torch.nn.functional.batch_norm(
+            a, torch.tensor([0.5, 1.0]).to(a), torch.tensor([2.0, 3.0]).to(a), w, b, eps=0.1)),
+]
+
 KINDS = [
     Row("copy", ops.copy, np.array, one()),
     Row("astype", lambda a: ops.astype(a, dtype=a.dtype), np.array, one()),
@@ -451,7 +510,7 @@ KINDS = [
 ]
 
 ROWS = [*ARITHMETIC, *FUNCTIONS, *reductions(), *ALONG_AN_AXIS, *SHAPES, *JOINS, *INDEXING,
-        *PRODUCTS, *ACTIVATIONS, *TABLES, *NORMS, *LOSSES, *KINDS]
+        *PRODUCTS, *ACTIVATIONS, *TABLES, *NORMS, *LOSSES, *LAYERS, *KINDS]
 
 # Ops whose results do not depend smoothly on their inputs.
 STEPS = [
@@ -642,6 +701,13 @@ EMPTY = [
     (tg.matmul, [(0,), (0,)]),
     (lambda a, b: tg.einsum("ij,jk->ik", a, b), [(2, 0), (0, 3)]),
     (fused.linear, [(0, 3), (2, 3), (2,)]),
+    (lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE), [(0, 2, 3, 3), (3, 2, 2, 2), (3,)]),
+    (lambda a, w, b: fused.conv2d(a, w, b, at=SQUARE), [(1, 0, 3, 3), (3, 0, 2, 2), (3,)]),
+    (lambda a: fused.max_pool2d(a, at=APART, index=np.empty((0, 2, 2, 2), np.int32)),
+     [(0, 2, 4, 4)]),
+    (lambda a: fused.avg_pool2d(a, boxes=FOUR), [(2, 0, 3, 3)]),
+    (lambda a, w, b: tg.nn.functional.batch_norm(a, None, None, w, b, True),
+     [(0, 2, 2), (2,), (2,)]),
 ]
 
 
@@ -673,6 +739,7 @@ def numbers_in(cell):
 def evaluated(expression, variables):
     names = {name: getattr(tg, name) for name in [*ops.__all__, *functions.__all__]}
     names["F"] = tg.nn.functional
+    names["max_pool2d"] = tg.nn.functional.max_pool2d
     return eval(expression, names, variables)
 
 

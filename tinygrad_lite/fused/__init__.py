@@ -1,6 +1,8 @@
 """Ops that do several steps at once, for speed: a file for each family."""
 
 from .activations import elu, erf, gelu, gelu_tanh, hardtanh, leaky_relu, silu, softplus, step
+from .batchnorm import batch_norm, normalize
+from .convolution import conv2d
 from .dense import linear
 from .dropout import dropout_mask
 from .embedding import add_rows, embedding
@@ -17,10 +19,12 @@ from .losses import (
     squared_difference,
 )
 from .normalization import standardize
+from .pooling import avg_pool2d, max_pool2d
 
 __all__ = [
-    "add_rows", "binary_cross_entropy", "cross_entropy", "dropout_mask", "elu", "embedding",
-    "erf", "gelu", "gelu_tanh", "hardtanh", "hinge", "hinge_embedding", "huber",
-    "kl_divergence", "leaky_relu", "linear", "log_kl_divergence", "logits_cross_entropy",
-    "pick", "silu", "softplus", "squared_difference", "standardize", "step",
+    "add_rows", "avg_pool2d", "batch_norm", "binary_cross_entropy", "conv2d", "cross_entropy",
+    "dropout_mask", "elu", "embedding", "erf", "gelu", "gelu_tanh", "hardtanh", "hinge",
+    "hinge_embedding", "huber", "kl_divergence", "leaky_relu", "linear", "log_kl_divergence",
+    "logits_cross_entropy", "max_pool2d", "normalize", "pick", "silu", "softplus",
+    "squared_difference", "standardize", "step",
 ]

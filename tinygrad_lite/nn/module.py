@@ -1,4 +1,4 @@
-"""Module: parameters, and the functions that use them, under one name.
+"""Module: parameters, buffers, and the functions that use them, under one name.
 
 It imports the engine and the two skins.
 """
@@ -52,7 +52,8 @@ class Module:
 
     Whatever the attributes hold is found, in order of definition: Modules, Parameters
     and Values (leaves only), also inside lists, tuples and dicts. A name tells the way
-    there: ``layers.0.weight``. A plain Tensor is no parameter. A subclass need not call
+    there: ``layers.0.weight``. A plain Tensor is no parameter; one that belongs to the
+    Module's state all the same is a buffer, see `register_buffer`. A subclass need not call
     ``super().__init__()``.
 
     Attributes:
@@ -60,6 +61,7 @@ class Module:
     """
 
     training = True
+    _buffers: Mapping[str, bool] = {}  # of each buffer, whether `state_dict` has it
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the Module computes; a subclass says it."""
@@ -70,12 +72,45 @@ class Module:
         return self.forward(*inputs, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse to lose a parameter: what is no Parameter would not be trained."""
+        """Refuse to lose a parameter: what is no Parameter would not be trained.
+
+        What is assigned to a buffer becomes a Tensor.
+        """
         before = vars(self).get(name)
         if isinstance(before, Parameter) and not isinstance(value, Parameter | None):
             raise TypeError(f"cannot assign {type(value).__name__} as parameter '{name}'; "
                             "expected nn.Parameter or None, or use load_state_dict")
+        if name in self._buffers:
+            value = _as_buffer(name, value)
         super().__setattr__(name, value)
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Add a buffer: numbers that belong to the Module's state, but that no gradient trains.
+
+        It is an attribute of that name: a Tensor, or None.
+
+        Args:
+            name: a string without dots that no attribute has; of a buffer, it replaces it.
+            tensor: a Tensor, kept as it is; an array, which is copied; or None, for numbers
+                that may come later.
+            persistent: whether `state_dict` has it.
+
+        Raises:
+            TypeError: if `name` is no string, or `tensor` none of the above.
+            KeyError: for a name that is empty, has a dot in it or is already taken.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"buffer name should be a string; got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError("a buffer's name is neither empty nor has a dot in it; got "
+                           f"{name!r}")
+        if hasattr(self, name) and name not in self._buffers:
+            raise KeyError(f"attribute '{name}' already exists")
+        if isinstance(tensor, Parameter):
+            raise TypeError(f"cannot make a Parameter the buffer '{name}'; pass its detach()")
+        buffer = _as_buffer(name, tensor)
+        vars(self)["_buffers"] = {**self._buffers, name: persistent}
+        setattr(self, name, buffer)
 
     # ---- what it holds -----------------------------------------------------------------
 
@@ -85,7 +120,15 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Pairs (name, parameter), each parameter once: a Module's own, then its children's."""
-        return _once(self._places())
+        return _once(pair for place in _walk("", self) for pair in _own_parameters(*place))
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Every buffer once, even if it is held in several places."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Pairs (name, buffer), each buffer once: a Module's own, then its children's."""
+        return _once(pair for place in _walk("", self) for pair in _own_buffers(*place))
 
     def modules(self) -> Iterator[Module]:
         """The Module itself and every Module below it, each once."""
@@ -93,7 +136,7 @@ class Module:
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Pairs (name, Module), each Module once; itself comes first, with an empty name."""
-        return _once(pair for pair in _walk("", self) if isinstance(pair[1], Module))
+        return _once(_walk("", self))
 
     def children(self) -> Iterator[Module]:
         """The Modules that it holds itself, each once."""
@@ -104,8 +147,10 @@ class Module:
         return _once(pair for pair in _held("", self) if isinstance(pair[1], Module))
 
     def _places(self) -> Iterator[tuple[str, Any]]:
-        """Pairs (name, parameter) for every place that holds one."""
-        return (pair for pair in _walk("", self) if not isinstance(pair[1], Module))
+        """Pairs (name, parameter or buffer) for every place that holds what is saved."""
+        for name, module in _walk("", self):
+            yield from _own_parameters(name, module)
+            yield from _own_buffers(name, module, saved=True)
 
     # ---- what happens to all of it -----------------------------------------------------
 
@@ -157,7 +202,7 @@ class Module:
     # ---- its numbers -------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Every parameter's numbers by its name, copied.
+        """Every parameter's and persistent buffer's numbers by its name, copied.
 
         A Value is an array of no axes in float64. A parameter in several places is there
         under each of its names. Where PyTorch hands out its own tensors, these are copies: a
@@ -167,13 +212,13 @@ class Module:
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True
                         ) -> IncompatibleKeys:
-        """Copy numbers by name into the parameters, whose arrays stay the same objects.
+        """Copy numbers by name into parameters and buffers, which stay the same objects.
 
         Args:
             state: names, and arrays, Tensors, numbers or PyTorch's tensors. Each is
-                converted to the dtype of its parameter.
+                converted to the dtype of its place.
             strict: whether the names must be exactly those of `state_dict`; otherwise a
-                parameter without an entry is left alone, and an entry without a parameter.
+                place without an entry is left alone, and an entry without a place.
 
         Returns:
             The names that were skipped.
@@ -221,20 +266,42 @@ class Module:
 
 
 def _walk(name: str, module: Module, above: tuple[Module, ...] = ()
-          ) -> Iterator[tuple[str, Any]]:
-    """Pairs (name, Module or parameter): a Module, its parameters, each child likewise.
+          ) -> Iterator[tuple[str, Module]]:
+    """Pairs (name, Module): a Module, then each child likewise.
 
     What is held in several places comes several times, but no Module inside itself.
     """
     yield name, module
     above = (*above, module)
-    held = list(_held(name, module))
-    for pair in held:
-        if not isinstance(pair[1], Module):
-            yield pair
-    for own, child in held:
+    for own, child in list(_held(name, module)):
         if isinstance(child, Module) and child not in above:
             yield from _walk(own, child, above)
+
+
+def _own_parameters(prefix: str, module: Module) -> Iterator[tuple[str, Any]]:
+    """Pairs (name, parameter) of those that a Module holds itself."""
+    return (pair for pair in _held(prefix, module) if not isinstance(pair[1], Module))
+
+
+def _own_buffers(prefix: str, module: Module, saved: bool = False
+                 ) -> Iterator[tuple[str, Tensor]]:
+    """Pairs (name, buffer) of those that a Module holds itself; or of the `saved` ones only."""
+    for name, persistent in module._buffers.items():
+        buffer = vars(module).get(name)
+        if isinstance(buffer, Parameter) or (saved and not persistent):
+            continue
+        if isinstance(buffer, Tensor):
+            yield f"{prefix}.{name}" if prefix else name, buffer
+
+
+def _as_buffer(name: str, tensor: Any) -> Tensor | None:
+    """What a buffer holds, from what was given; a Parameter makes a parameter of it."""
+    if tensor is None or isinstance(tensor, Tensor):
+        return tensor
+    if isinstance(tensor, (np.ndarray, np.generic)):
+        return Tensor(tensor)
+    raise TypeError(f"cannot assign {type(tensor).__name__} as buffer '{name}'; expected a "
+                    "Tensor, a NumPy array or None")
 
 
 def _held(prefix: str, module: Module) -> Iterator[tuple[str, Any]]:

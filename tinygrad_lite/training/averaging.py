@@ -82,7 +82,7 @@ class AveragedModel(Module, Callback):
             n = self.n_averaged
             decay = n / (n + 1) if self.decay is None else self.decay
             _blend(list(averages.values()), list(weights.values()), decay)
-            for old, new in zip(_buffers(self.module), _buffers(model)):
+            for old, new in zip(self.module.buffers(), model.buffers()):
                 old.data = new.data
         self.n_averaged += 1
 
@@ -99,10 +99,6 @@ class AveragedModel(Module, Callback):
 
 def _shapes(parameters: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: np.shape(p.data) for name, p in parameters.items()}
-
-
-def _buffers(model: Module) -> list:
-    return list(getattr(model, "buffers", tuple)())
 
 
 def _blend(averages: Sequence, weights: Sequence, decay: float) -> None:

@@ -1,8 +1,14 @@
 """Kernels in NumPy: a whole array at a time. A file for each family."""
 
+from .batchnorm import batch_norm, batch_norm_slopes, normalize
+from .convolution import col2im, im2col
 from .losses import cross_entropy, cross_entropy_slope
+from .pooling import average, gather, max_pool, scatter, spread
 from .rows import add_rows, take_rows
 from .update import square_sum, update
 
-__all__ = ["add_rows", "cross_entropy", "cross_entropy_slope", "square_sum", "take_rows",
-           "update"]
+__all__ = [
+    "add_rows", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
+    "cross_entropy_slope", "gather", "im2col", "max_pool", "normalize", "scatter", "spread",
+    "square_sum", "take_rows", "update",
+]

@@ -20,6 +20,8 @@ from .activations import (
     softplus,
     tanh,
 )
+from .batchnorm import batch_norm
+from .convolution import conv2d
 from .dense import flatten, linear
 from .dropout import dropout
 from .embedding import embedding
@@ -37,11 +39,13 @@ from .losses import (
     smooth_l1_loss,
 )
 from .normalization import group_norm, layer_norm
+from .pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout",
-    "elu", "embedding", "flatten", "gelu", "group_norm", "hardtanh", "hinge_embedding_loss",
+    "adaptive_avg_pool2d", "avg_pool2d", "batch_norm", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "conv2d", "cross_entropy", "dropout", "elu",
+    "embedding", "flatten", "gelu", "group_norm", "hardtanh", "hinge_embedding_loss",
     "hinge_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
-    "log_softmax", "logsigmoid", "mse_loss", "nll_loss", "relu", "relu6", "selu", "sigmoid",
-    "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
+    "log_softmax", "logsigmoid", "max_pool2d", "mse_loss", "nll_loss", "relu", "relu6", "selu",
+    "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh",
 ]
