@@ -1,5 +1,6 @@
 """The command line ``python -m tinygrad_lite``: what it prints, and its exit codes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import kernels
 from tinygrad_lite.__main__ import main
+from tinygrad_lite.commands import blas
 
 ROOT = Path(__file__).parents[1]
 C_IS_HERE = not kernels.why_not_c()
@@ -48,8 +50,9 @@ def test_info_is_aligned(capsys):
     assert main(["info"]) == 0
     text = capsys.readouterr().out
     names = facts_of(text)
-    assert list(names) == ["tinygrad_lite", "backend", "C kernels", "Python", "NumPy", "cffi",
-                           "cores"]
+    assert list(names)[:11] == [
+        "tinygrad_lite", "backend", "C kernels", "instruction set", "threads", "cores",
+        "Python", "NumPy", "BLAS", "BLAS threads", "cffi"]
     column = max(map(len, names)) + 2
     for line in text.splitlines():
         assert line[column - 1] == " "
@@ -66,7 +69,37 @@ def test_info_names_the_interface_of_the_compiled_module(capsys):
 def test_info_says_why_not_c(monkeypatch, capsys):
     monkeypatch.setattr(kernels, "why_not_c", lambda: "no C here; build it")
     main(["info"])
-    assert "C kernels      absent: no C here; build it" in capsys.readouterr().out
+    facts = facts_of(capsys.readouterr().out)
+    assert facts["C kernels"] == "absent: no C here; build it"
+    assert facts["instruction set"] == "unknown"
+    assert facts["threads"].startswith("1")
+
+
+def test_info_as_json(capsys):
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["tinygrad_lite"] == tg.__version__
+    assert facts["backend"].split(",")[0] == tg.get_backend()
+    assert set(facts) >= {"instruction set", "threads", "BLAS", "BLAS threads", "advice"}
+
+
+def test_info_knows_the_kernels_of_the_bundled_openblas():
+    """NumPy's own wheels bring OpenBLAS, which says what it picked."""
+    if "openblas" not in blas.name():
+        assert blas.core_name() is None
+        return
+    assert blas.core_name().isalnum()
+    assert blas.threads() >= 1
+
+
+@pytest.mark.parametrize(("core", "has_avx512", "advised"), [
+    ("Zen", True, True), ("Haswell", True, True), ("Zen", False, False),
+    ("SkylakeX", True, False), (None, True, False)])
+def test_advice(core, has_avx512, advised):
+    text = blas.advice(core, has_avx512)
+    assert (text is not None) == advised
+    if advised:
+        assert "OPENBLAS_CORETYPE=SKYLAKEX" in text
 
 
 @pytest.mark.parametrize("name", ["numpy", "python"])

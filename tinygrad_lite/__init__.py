@@ -17,8 +17,7 @@ from .ops import *  # noqa: F403  # the whole table of functions, under its __al
 from .rng import get_rng_state, manual_seed, set_rng_state
 from .tensor import Tensor, as_tensor
 from .value import Value
-
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 __all__ = [
     "GradcheckError", "Tensor", "Value", "arange", "as_tensor", "backend", "data",

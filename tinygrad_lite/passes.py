@@ -17,7 +17,8 @@ from .engine import Node
 from .value import Value
 
 __all__ = [
-    "average", "clip_gradients", "gradient_norm", "scale_gradients", "zero_gradients",
+    "average", "clip_gradients", "gradient_norm", "norm", "scale_gradients",
+    "zero_gradients",
 ]
 
 
@@ -43,13 +44,19 @@ def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> float:
         order: 2 for the Euclidean norm, which is one kernel call; inf for the largest
             absolute value; any other p for the p-th root of the sum of |g| ** p.
     """
-    arrays, numbers = _gradients(parameters)
-    if numbers:
-        arrays.append(np.array([float(p.grad) for p in numbers]))
-    if order == 2.0:
-        return math.sqrt(sum(kernels.body().square_sum(same, {})
-                             for same in _by_dtype(arrays)))
-    flat = [np.abs(g.reshape(-1), dtype=np.float64) for g in arrays]
+    return norm([p._grad if isinstance(p, Value) else p._grad._data
+                 for p in parameters if p._grad is not None], order)
+
+
+def norm(arrays: Iterable[Any], order: float = 2.0) -> float:
+    """The norm of all arrays, or numbers, as if they were one vector; see `gradient_norm`."""
+    plain = [np.ascontiguousarray(a) for a in arrays]
+    if order == 2.0 and all(a.dtype in (np.float32, np.float64) for a in plain):
+        groups: dict[np.dtype, list[np.ndarray]] = {}
+        for a in plain:
+            groups.setdefault(a.dtype, []).append(a)
+        return math.sqrt(sum(kernels.body().square_sum(group, {}) for group in groups.values()))
+    flat = [a.reshape(-1).astype(np.float64) for a in plain]
     return float(np.linalg.norm(np.concatenate(flat), order)) if flat else 0.0
 
 

@@ -1,6 +1,6 @@
 """Neural networks: layers, losses and initialisers with PyTorch's names and layouts."""
 
-from . import functional, init
+from . import functional, init, utils
 from .activations import ReLU, Sigmoid, Tanh
 from .containers import Sequential
 from .layers import Flatten, Linear
@@ -9,5 +9,5 @@ from .module import Module, Parameter
 
 __all__ = [
     "BCEWithLogitsLoss", "CrossEntropyLoss", "Flatten", "Linear", "MSELoss", "Module",
-    "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "init",
+    "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "init", "utils",
 ]

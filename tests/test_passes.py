@@ -1,0 +1,164 @@
+"""Passes over all gradients at once, and `nn.utils`, which is made of them."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite import kernels, passes
+from tinygrad_lite.nn import utils
+
+WITHOUT_C = os.environ.get("TINYGRAD_LITE_NO_C", "0") not in ("", "0")
+BACKENDS = ["numpy", "python"] if WITHOUT_C else ["c", "numpy", "python"]
+SHAPES = [(3, 4), (), (0,), (7,)]
+
+
+@pytest.fixture(params=BACKENDS, autouse=True)
+def backend(request):
+    """Every test runs on each backend."""
+    with kernels.backend(request.param):
+        yield request.param
+
+
+def parameters(scale=1.0):
+    """Leaves of both dtypes and kinds with gradients, and two without."""
+    random = np.random.default_rng(0)
+    leaves = []
+    for dtype in (np.float32, np.float64):
+        for shape in SHAPES:
+            leaf = tg.Tensor(np.zeros(shape, dtype), requires_grad=True)
+            leaf.grad = scale * random.standard_normal(shape)
+            leaves.append(leaf)
+    value = tg.Value(1.0)
+    value.grad = -2.0 * scale
+    return [*leaves, value, tg.Tensor([1.0], requires_grad=True), tg.Value(1.0)]
+
+
+def gradients(leaves):
+    """All gradients in one vector of doubles."""
+    return np.concatenate([np.asarray(p.grad, np.float64).reshape(-1)
+                           for p in leaves if p._grad is not None])
+
+
+@pytest.mark.parametrize("order", [2, 2.0, 1, 3.5, math.inf])
+def test_norm(order):
+    leaves = parameters()
+    expected = np.linalg.norm(gradients(leaves), order)
+    assert passes.gradient_norm(leaves, float(order)) == pytest.approx(expected, rel=1e-12)
+    total = utils.get_total_norm([p.grad for p in leaves[:8]], order)
+    assert total.dtype == np.float64
+    expected = np.linalg.norm(gradients(leaves[:8]), order)
+    assert total.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_norm_of_nothing():
+    assert passes.gradient_norm([]) == 0.0
+    assert passes.gradient_norm([tg.Value(1.0)], math.inf) == 0.0
+    assert utils.clip_grad_norm_([], 1.0).item() == 0.0
+
+
+def test_clip_grad_norm():
+    leaves = parameters(scale=10.0)
+    before = gradients(leaves)
+    norm = utils.clip_grad_norm_(leaves, 1.5)
+    assert norm.item() == pytest.approx(np.linalg.norm(before), rel=1e-12)
+    np.testing.assert_allclose(gradients(leaves), before * (1.5 / (norm.item() + 1e-6)),
+                               rtol=1e-6)
+    assert type(leaves[8].grad) is float
+    assert leaves[9].grad is None
+
+
+def test_a_small_norm_is_left_alone():
+    leaves = parameters()
+    before = gradients(leaves)
+    utils.clip_grad_norm_(leaves, 1e3)
+    np.testing.assert_array_equal(gradients(leaves), before)
+
+
+def test_a_norm_that_is_not_finite():
+    leaves = parameters()
+    leaves[0].grad = np.full((3, 4), np.nan)
+    before = gradients(leaves)
+    with pytest.raises(RuntimeError, match="total norm of order 2.0 of the gradients is nan"):
+        utils.clip_grad_norm_(leaves, 1.0, error_if_nonfinite=True)
+    np.testing.assert_array_equal(gradients(leaves), before)
+    assert math.isnan(utils.clip_grad_norm_(leaves, 1.0).item())
+    assert np.isnan(gradients(leaves)).all()
+
+
+def test_clip_grad_value():
+    leaves = parameters()
+    expected = np.clip(gradients(leaves), -0.25, 0.25)
+    utils.clip_grad_value_(leaves, 0.25)
+    np.testing.assert_allclose(gradients(leaves), expected)
+    utils.clip_grad_value_(leaves[0], 0)
+    assert not leaves[0].grad.numpy().any()
+
+
+@pytest.mark.parametrize("call", [
+    lambda: utils.clip_grad_norm_([], -1.0), lambda: utils.clip_grad_norm_([], math.nan),
+    lambda: utils.clip_grad_value_([], -1.0), lambda: utils.clip_grad_value_([], math.nan)])
+def test_bounds_out_of_range_are_refused(call):
+    with pytest.raises(ValueError, match="of 0 or more; got"):
+        call()
+
+
+@pytest.mark.parametrize("make", [
+    np.asfortranarray, lambda g: np.broadcast_to(g[0], g.shape), lambda g: g[::-1]])
+def test_gradients_of_any_layout(make):
+    """What cannot be changed in place is replaced; the user's own array stays as it was."""
+    given = make(np.arange(12, dtype=np.float32).reshape(3, 4))
+    leaf = tg.Tensor(np.zeros((3, 4), np.float32), requires_grad=True)
+    leaf.grad = tg.as_tensor(given)
+    before = given.copy()
+    utils.clip_grad_value_([leaf], 2.0)
+    np.testing.assert_array_equal(leaf.grad.numpy(), np.clip(before, -2, 2))
+    if not given.flags.c_contiguous:
+        np.testing.assert_array_equal(given, before)
+
+
+def test_a_parameter_given_twice_is_scaled_once():
+    leaf = tg.Tensor(np.zeros(2), requires_grad=True)
+    leaf.grad = [3.0, 4.0]
+    passes.scale_gradients([leaf, leaf], 0.5)
+    assert leaf.grad.tolist() == [1.5, 2.0]
+
+
+def test_average():
+    random = np.random.default_rng(0)
+    averages = [random.standard_normal(shape).astype(dtype)
+                for dtype in (np.float32, np.float64) for shape in SHAPES]
+    weights = [random.standard_normal(a.shape).astype(a.dtype) for a in averages]
+    expected = [0.9 * a + (1 - 0.9) * w for a, w in zip(averages, weights, strict=True)]
+    passes.average(averages, weights, 0.9)
+    for a, b in zip(averages, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_vectors_and_parameters():
+    leaves = [tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True), tg.Tensor([5.0])]
+    vector = utils.parameters_to_vector(leaves)
+    assert vector.tolist() == [1, 2, 3, 4, 5]
+    (vector * vector).sum().backward()
+    assert leaves[0].grad.tolist() == [[2, 4], [6, 8]]
+    utils.vector_to_parameters(vector * 10, leaves)
+    assert [leaf.tolist() for leaf in leaves] == [[[10, 20], [30, 40]], [50]]
+    with pytest.raises(ValueError, match=r"a vector of 5 numbers.*got shape \(4,\)"):
+        utils.vector_to_parameters(np.zeros(4), leaves)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("order", [2.0, 1.0, math.inf])
+@pytest.mark.parametrize("bound", [0.5, 1e3])
+def test_parity_of_clipping(order, bound):
+    torch = pytest.importorskip("torch")
+    ours = [p for p in parameters()[4:8] if p.size]
+    theirs = [torch.tensor(p.numpy(), requires_grad=True) for p in ours]
+    for p, q in zip(ours, theirs, strict=True):
+        q.grad = torch.tensor(p.grad.numpy())
+    norm = torch.nn.utils.clip_grad_norm_(theirs, bound, order)
+    got = utils.clip_grad_norm_(ours, bound, order)
+    assert got.item() == pytest.approx(norm.item(), rel=1e-12)
+    np.testing.assert_allclose(gradients(ours), gradients(theirs), rtol=1e-12)
