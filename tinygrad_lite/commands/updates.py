@@ -24,7 +24,8 @@ from ..tensor import Tensor
 from .timing import Summary, race
 
 __all__ = ["FORMS", "LOOPS", "SLICE", "VARIANTS", "Case", "Result", "Variant", "backends",
-           "load_torch", "measure"]
+           "load_torch", "measure", "our_steps", "parameters", "torch_parameters",
+           "torch_steps"]
 
 SLICE = 2_000   # elements on which plain Python is timed, at most
 
@@ -268,9 +269,15 @@ def torch_steps(case: Case, torch: Any) -> dict[str, Callable[[], None]]:
     make = getattr(torch.optim, case.variant.theirs, None)
     if make is None:
         return {}
-    shared = [torch.tensor(w, requires_grad=True) for w in random_arrays(case, 0)]
-    for p, g in zip(shared, random_arrays(case, 1), strict=True):
-        p.grad = torch.tensor(g)
+    shared = torch_parameters(case, torch)
     known = signature(make).parameters
     return {name: make(shared, **case.variant.settings, **form).step
             for name, form in FORMS.items() if form.keys() <= known.keys()}
+
+
+def torch_parameters(case: Case, torch: Any) -> list[Any]:
+    """PyTorch's tensors, with gradients."""
+    made = [torch.tensor(w, requires_grad=True) for w in random_arrays(case, 0)]
+    for p, g in zip(made, random_arrays(case, 1), strict=True):
+        p.grad = torch.tensor(g)
+    return made
