@@ -1,6 +1,6 @@
 """How long an import takes, measured in processes that do nothing else.
 
-It imports the standard library only.
+The processes import what they time and nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from time import perf_counter
 
-from timing import Summary, summary
+from tinygrad_lite.commands.timing import Summary, summary
 
 __all__ = ["race"]
 

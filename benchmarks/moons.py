@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from timing import Summary, summary
+
+from tinygrad_lite.commands.timing import Summary, summary
 
 __all__ = ["race"]
 

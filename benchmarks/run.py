@@ -14,62 +14,39 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-import imports
-import timing
-from timing import Summary
+from rows import Row
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                    "VECLIB_MAXIMUM_THREADS")
+if TYPE_CHECKING:
+    from tinygrad_lite.commands.timing import Summary
+
+THREAD_VARIABLES = ("TINYGRAD_LITE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                    "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 IMPORT_GOAL = 1.25
 MOONS_GOAL = 0.4
 LAYER_GOAL = 1.0
 
 
 class Effort(NamedTuple):
-    """How long to measure: seconds for a row, rounds of the moons and of the imports."""
+    """How long to measure: seconds for a row, and for all contestants of an update; the
+    largest number of parameters of one; rounds of the moons and of the imports."""
 
     seconds: float
+    update_seconds: float
+    largest: int
     moons_warm_up: int
     moons_rounds: int
     import_rounds: int
 
 
-FULL = Effort(seconds=4.0, moons_warm_up=2, moons_rounds=7, import_rounds=30)
-QUICK = Effort(seconds=0.3, moons_warm_up=1, moons_rounds=3, import_rounds=5)
-
-
-class Row(NamedTuple):
-    """One line of the table: what was timed, us, and a peer if there is one."""
-
-    what: str
-    ours: Summary
-    peer: str = ""
-    theirs: Summary | None = None
-    goal: float | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """Our median, divided by the peer's."""
-        return self.ours.median / self.theirs.median if self.theirs else None
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
-        if self.goal is None or self.ratio is None:
-            return None
-        return self.ratio <= self.goal
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as JSON has it; times are in seconds."""
-        theirs = self.theirs._asdict() if self.theirs else None
-        return {"what": self.what, "ours": self.ours._asdict(), "peer": self.peer,
-                "theirs": theirs, "ratio": self.ratio, "goal": self.goal, "met": self.met}
+FULL = Effort(seconds=4.0, update_seconds=2.0, largest=50_000_000,
+              moons_warm_up=2, moons_rounds=7, import_rounds=30)
+QUICK = Effort(seconds=0.3, update_seconds=0.2, largest=10_000_000,
+               moons_warm_up=1, moons_rounds=3, import_rounds=5)
 
 
 # ---- what is measured ------------------------------------------------------------------
@@ -79,6 +56,8 @@ class Row(NamedTuple):
 def training_rows(effort: Effort, threads: int) -> Iterator[Row]:
     """Training steps, with PyTorch's eager ones."""
     import steps
+
+    from tinygrad_lite.commands.updates import load_torch
 
     torch = load_torch(threads)
     for problem in steps.PROBLEMS:
@@ -90,6 +69,9 @@ def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
     """The update alone: the backend in use, then the other ones and PyTorch's three."""
     import steps
 
+    from tinygrad_lite.commands.timing import race
+    from tinygrad_lite.commands.updates import load_torch
+
     torch = load_torch(threads)
     for problem in steps.PROBLEMS:
         racers = {name: steps.our_update(problem, name) for name in steps.backends()}
@@ -98,7 +80,7 @@ def update_rows(effort: Effort, threads: int) -> Iterator[Row]:
             racers["PyTorch foreach"] = steps.torch_update(problem, torch, foreach=True)
             racers["PyTorch fused"] = steps.torch_update(problem, torch, fused=True)
         own, *peers = racers
-        ours, *theirs = timing.race(list(racers.values()), effort.seconds)
+        ours, *theirs = race(list(racers.values()), effort.seconds)
         for peer, time in zip(peers, theirs, strict=True):
             yield Row(f"{problem.name} in {own}", ours, peer, time)
 
@@ -108,6 +90,7 @@ def layer_rows(effort: Effort, threads: int) -> Iterator[Row]:
     import layers
 
     import tinygrad_lite as tg
+    from tinygrad_lite.commands.updates import load_torch
 
     torch = load_torch(threads)
     step = f"step of a CNN on 28x28, batch {layers.CNN_BATCH}"
@@ -121,8 +104,20 @@ def layer_rows(effort: Effort, threads: int) -> Iterator[Row]:
 
 def row_of(what: str, racers: list, effort: Effort, goal: float) -> Row:
     """The row of ours and, if it is there, of PyTorch's."""
-    ours, *theirs = timing.race(racers, effort.seconds)
+    from tinygrad_lite.commands.timing import race
+
+    ours, *theirs = race(racers, effort.seconds)
     return Row(what, ours, "PyTorch eager", theirs[0], goal) if theirs else Row(what, ours)
+
+
+def step_rows(effort: Effort, threads: int) -> Iterator[Row]:
+    """The goals of a step: small nets, all optimizers and sizes, and many tensors."""
+    import updates
+
+    from tinygrad_lite.commands.updates import load_torch
+
+    torch = load_torch(threads)
+    yield from updates.rows(effort.update_seconds, effort.largest, torch)
 
 
 def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:
@@ -137,27 +132,21 @@ def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:
 
 def import_rows(effort: Effort, _threads: int) -> Iterator[Row]:
     """The import, and a process that does nothing else."""
+    import imports
+
     ours, theirs = imports.race(["tinygrad_lite", "numpy"], effort.import_rounds)
     yield Row("import tinygrad_lite", ours[0], "import numpy", theirs[0], IMPORT_GOAL)
     yield Row("the whole process of that", ours[1], "the same", theirs[1], IMPORT_GOAL)
 
 
 SECTIONS = {
+    "Updates: optimizer.step() in C": step_rows,
     "Training: forward, backward, Adam": training_rows,
     "A CNN's training step; layers alone, forward and backward": layer_rows,
     "Scalars": moons_rows,
     "Import": import_rows,
     "Adam's update alone, with new gradients at each step": update_rows,
 }
-
-
-def load_torch(threads: int) -> Any:
-    """PyTorch, held to so many threads; None where it is not installed."""
-    if find_spec("torch") is None:
-        return None
-    torch = import_module("torch")
-    torch.set_num_threads(threads)
-    return torch
 
 
 # ---- what is printed -------------------------------------------------------------------
@@ -201,11 +190,16 @@ def print_row(row: Row) -> None:
     if row.theirs is None:
         print(line(row.what, show(row.ours)), flush=True)
         return
-    ratio = f"{row.ratio:.2f}" if row.ratio >= 0.1 else f"{row.ratio:.1g}"
     goal = ""
     if row.goal is not None:
-        goal = f"<= {row.goal:.2f}  {'met' if row.met else 'NOT MET'}"
-    print(line(row.what, show(row.ours), row.peer, show(row.theirs), ratio, goal), flush=True)
+        goal = f"<= {show_ratio(row.goal)}  {'met' if row.met else 'NOT MET'}"
+    print(line(row.what, show(row.ours), row.peer, show(row.theirs), show_ratio(row.ratio),
+               goal), flush=True)
+
+
+def show_ratio(ratio: float) -> str:
+    """A ratio with two digits at least."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def line(what: str, ours: str, peer: str = "", theirs: str = "", ratio: str = "",
@@ -277,11 +271,15 @@ def main() -> None:
     facts = environment(options.threads)
     print_environment(facts)
     rows: list[dict[str, Any]] = []
+    goals: list[bool] = []
     for title, section in SECTIONS.items():
         print_heading(title)
         for row in section(effort, options.threads):
             print_row(row)
             rows.append({"section": title, **row.as_dict()})
+            if row.met is not None:
+                goals.append(row.met)
+    print(f"\n{sum(goals)} of {len(goals)} goals met")
     if options.json:
         text = json.dumps({**facts, "rows": rows}, indent=2)
         options.json.write_text(text + "\n", encoding="utf-8")

@@ -9,9 +9,9 @@ import argparse
 import sys
 from typing import NoReturn
 
-from .commands import info
+from .commands import bench, info
 
-COMMANDS = {"info": info}
+COMMANDS = {"bench": bench, "info": info}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what stands behind the program's name; of this process if left out.
 
     Returns:
-        The exit code: 0, or 2 if no command was given.
+        The exit code: 0; 2 if no command was given; 130 if the user stopped it.
 
     Raises:
         SystemExit: after ``--help``, with 0; for wrong arguments, with 2.
@@ -43,7 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     if "run" not in options:
         parser.print_help(sys.stderr)
         return 2
-    options.run(options)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
     return 0
 
 
