@@ -227,7 +227,8 @@ def test_tensors():
         ["array", "(2, 4)"], ["0.weight", "(5, 4)"], ["0.bias", "(5,)"],
         ["linear", "(2, 5)"], ["relu", "(2, 5)"],
         ["2.weight", "(3, 5)"], ["2.bias", "(3,)"],
-        ["linear", "(2, 3)"], ["loss = cross_entropy", f"{node.item():.4g}"],
+        ["linear", "(2, 3)"], ["array", "(2,)"], ["tensor", "(3, 3)"],
+        ["loss = cross_entropy(reduction=mean)", f"{node.item():.4g}"],
     ]
     assert [box.kind for box in drawing.boxes][:3] == ["data", "parameter", "parameter"]
 
@@ -284,12 +285,12 @@ def test_never_more_boxes_than_asked_for(make, limit, with_model):
 def test_by_module():
     node, net = mlp()
     drawing = tg.draw(node, net, max_nodes=6)
-    assert lines(drawing)[:3] == [
+    assert lines(drawing)[:5] == [
         ["array", "(2, 4)"], ["0 Linear", "linear, relu", "25 parameters"],
-        ["2 Linear", "linear", "18 parameters"]]
-    assert lines(drawing)[3][0] == "cross_entropy"
-    assert drawing.edges == [(0, 1), (1, 2), (2, 3)]
-    assert drawing.title == "4 ops, 5 leaves, in 4 boxes"
+        ["2 Linear", "linear", "18 parameters"], ["array", "(2,)"], ["tensor", "(3, 3)"]]
+    assert lines(drawing)[5][0].startswith("cross_entropy")
+    assert drawing.edges == [(0, 1), (1, 2), (2, 5), (3, 5), (4, 5)]
+    assert drawing.title == "4 ops, 7 leaves, in 6 boxes"
 
 
 def test_by_outer_modules_where_inner_ones_are_too_many():
