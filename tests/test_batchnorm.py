@@ -234,7 +234,7 @@ def test_without_momentum_the_average_is_over_all_batches():
 
 
 def test_without_running_statistics_evaluation_takes_the_batch():
-    layer = nn.BatchNorm1d(2, affine=False, track_running_stats=False)
+    layer = nn.BatchNorm1d(2, momentum=None, affine=False, track_running_stats=False)
     x = numbers(6, 2, dtype=np.float32)
     expected = layer(x)
     np.testing.assert_array_equal(layer.eval()(x), expected)

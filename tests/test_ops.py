@@ -415,6 +415,8 @@ LAYERS = [
         normalized, of((3, 2, 2), (2,), (2,)),
         lambda torch, a, w, b: torch.nn.functional.batch_norm(
             a, None, None, w, b, True, eps=0.1)),
+    Row("_bias_slope", lambda a: fused.batchnorm._bias_slope(a, db=a.data.sum(axis=(0, 2))),
+        lambda a: a.sum(axis=(0, 2)), of((3, 2, 2))),
     Row("normalize", lambda a, w, b: fused.normalize(
             a, w, b, np.array([0.5, 1.0]), np.array([2.0, 3.0]), eps=0.1),
         lambda a, w, b: (a - np.array([[0.5], [1.0]])) * w[:, None]

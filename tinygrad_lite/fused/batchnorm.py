@@ -45,16 +45,17 @@ def batch_norm(x, w, b, mean, var, batches, found, eps, momentum):
     mean = (1 - s) * mean + s * found[0], and var likewise, with the unbiased variance. A
     batch without numbers only counts. `found` is filled with mean and variance of x.
     """
-    share = momentum
-    if batches is not None:
-        batches[...] += 1
-        share = 1 / float(batches) if momentum is None else momentum
     x = _real(x)
     running = () if mean is None else _like(x, mean, var)
+    share = 0.0
+    if running:
+        share = 1 / (float(batches) + 1) if momentum is None else momentum
     y = kernels.body().batch_norm(x, *_like(x, w, b), running, found, eps, share)
     for old, new in zip((mean, var), running):
         if old is not new:
             old[...] = new
+    if batches is not None:
+        batches += 1
     return y
 
 

@@ -12,10 +12,7 @@ from operator import itemgetter
 import numpy as np
 
 from ._kernels import ffi, lib
-from .batchnorm.native import batch_norm, batch_norm_slopes, normalize
 from .buffers import Group, checked, checked_logits, refuse_targets
-from .convolution.native import col2im, im2col
-from .pooling.native import average, gather, max_pool, scatter, spread
 from .table import KERNELS
 
 __all__ = [
@@ -30,6 +27,11 @@ if lib.tgl_abi() != ABI:
     raise ImportError(
         f"the compiled module has interface {lib.tgl_abi()}, but this Python code needs {ABI}"
     )
+
+# They look up functions that an outdated module lacks, so the check comes first.
+from .batchnorm.native import batch_norm, batch_norm_slopes, normalize  # noqa: E402
+from .convolution.native import col2im, im2col  # noqa: E402
+from .pooling.native import average, gather, max_pool, scatter, spread  # noqa: E402
 
 # For each dtype, C's types of a pointer to an array and of a table of such pointers.
 POINTERS: dict[np.dtype, tuple] = {
