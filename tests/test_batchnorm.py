@@ -189,6 +189,7 @@ X = np.ones((4, 3))
     ((np.ones((1, 3, 1)), None, None), {"training": True}, ValueError, "more than 1 value"),
     ((np.ones(3), None, None), {"training": True}, IndexError, r"\(n, c, ...\)"),
     ((X, None, None), {"training": True, "eps": 0}, ValueError, "eps must be positive.*0"),
+    ((X, C3, C3), {"training": True, "momentum": None}, TypeError, "number as momentum"),
     ((X, None, None), {}, RuntimeError, "must be defined in evaluation mode"),
     ((X, C3, None), {}, RuntimeError, "must be defined in evaluation mode"),
     ((X, C3, None), {"training": True}, ValueError, "both be None or neither"),

@@ -96,6 +96,7 @@ BOXES = Boxes(4, 4, np.array([[0], [4]]), np.array([[0], [4]]), np.ones((1, 1)))
     (lambda k: k.max_pool(X, AT, INDEX.astype(np.int64)), TypeError, "index must be int32"),
     (lambda k: k.max_pool(X, AT, INDEX[:, :1]), ValueError, r"index.*\(1, 2, 2\)"),
     (lambda k: k.max_pool(X, AT, np.broadcast_to(INDEX, (1, 2, 2))), ValueError, "writable"),
+    (lambda k: k.max_pool(X, AT._replace(stride_h=0), INDEX), ValueError, "stride"),
     (lambda k: k.gather(X, PLACES + 16), IndexError, "0 .. 15, got 16"),
     (lambda k: k.gather(X, PLACES - 1), IndexError, "-1"),
     (lambda k: k.scatter(np.ones((1, 1, 3)), PLACES + 2, (1, 1, 2)), IndexError, "0 .. 1"),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .fresh import check, floats
-from .windows import Windows
+from .windows import Windows, check_windows
 
 __all__ = ["checked_columns", "checked_images", "checked_out"]
 
@@ -23,8 +23,9 @@ def checked_images(kernel: str, x: Any, at: Windows) -> np.ndarray:
 
     Raises:
         TypeError: they are not float32 or float64.
-        ValueError: they have another shape.
+        ValueError: they have another shape, or the windows make no sense.
     """
+    check_windows(at)
     x = floats(kernel, "x", x)
     check(kernel, "x", x, (len(x), *at.image), x.dtype)
     return x
@@ -32,6 +33,7 @@ def checked_images(kernel: str, x: Any, at: Windows) -> np.ndarray:
 
 def checked_columns(kernel: str, cols: Any, at: Windows) -> np.ndarray:
     """Columns of shape (images, places, windows) as C reads them; errors as above."""
+    check_windows(at)
     cols = floats(kernel, "cols", cols)
     check(kernel, "cols", cols, (len(cols), at.places, at.windows), cols.dtype)
     return cols

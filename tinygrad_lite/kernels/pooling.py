@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .fresh import LARGEST, check, contiguous, floats
-from .windows import Windows
+from .windows import Windows, check_windows
 
 __all__ = ["Boxes", "checked_boxes", "checked_image", "checked_index", "refuse_index"]
 
@@ -48,6 +48,7 @@ def checked_image(kernel: str, x: Any, at: Windows, index: np.ndarray) -> np.nda
         TypeError: they are not float32 or float64, or the index is not int32.
         ValueError: other shapes; too large an image; an index that cannot be written.
     """
+    check_windows(at)
     x = floats(kernel, "x", x)
     check(kernel, "x", x, x.shape[:-2] + at[:2], x.dtype)
     check(kernel, "index", index, x.shape[:-2] + at[2:4], INT32)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Windows"]
+__all__ = ["Windows", "check_windows"]
 
 Pair = tuple[int, int]
 
@@ -59,3 +60,17 @@ class Windows(NamedTuple):
     def copies(self) -> bool:
         """Whether window i has one place, pixel i, so that columns are images."""
         return self.image == self.out and self[4:] == (1, 1, 1, 1, *self[8:10], 0, 0)
+
+
+@lru_cache(maxsize=256)
+def check_windows(at: Windows) -> None:
+    """Refuse windows that C could not walk over.
+
+    Raises:
+        ValueError: a length or padding is negative, a kernel, stride or dilation is not
+            positive, or all of them are too large to be counted.
+    """
+    lengths, steps, before = at[:4], at[4:10], at[10:]
+    if min(*lengths, *before) < 0 or min(steps) < 1 or max(at) >= 2**31:
+        raise ValueError("windows have lengths and padding from 0, and kernel, stride and "
+                         f"dilation from 1, to 2**31 - 1; got {at}")

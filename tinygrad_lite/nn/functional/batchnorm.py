@@ -38,7 +38,11 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
         RuntimeError: if an array does not have one number per channel, or there are no
             running ones outside of training.
         IndexError: if x has no axis 1.
+        TypeError: if `momentum` is None, which only the layers know.
     """
+    if momentum is None:
+        raise TypeError("batch_norm expects a number as momentum; for the average over all "
+                        "batches, use a layer such as nn.BatchNorm2d(c, momentum=None)")
     return normalize_batch(input, (running_mean, running_var, None), weight, bias, training,
                            momentum, eps)
 
