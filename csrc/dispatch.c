@@ -3,10 +3,9 @@
 #include "dispatch.h"
 #include "threads.h"
 
-/* Elements that a thread takes at a time: a few microseconds of work, many times what it costs
- * to take them. Groups of up to this size stay with the caller. Measured; see the benchmarks
- * of the updates. */
-enum { GRAIN = 4 * TGL_BLOCK };
+/* Groups of up to so many elements stay with the caller: to wake another thread takes as long as
+ * they do. Measured; see the benchmarks of the updates. */
+enum { FEW = 8 * TGL_BLOCK };
 
 /* Arrays of a kernel, at most. */
 enum { MOST_ARRAYS = 5 };
@@ -63,6 +62,33 @@ struct update {
     int arrays;
 };
 
+/* Bytes of the widest vector, and of a line of the cache. */
+enum { LINE = 64 };
+
+/* From how many elements on it pays to begin with a few that lead to the start of a line. */
+enum { LONG = 1024 };
+
+/* Call the loop for elements [from, to) of tensor k. A vector that lies across two lines takes
+ * two accesses, so a long loop begins at the start of a line of the first array; the others
+ * are mostly laid out as that is. */
+static void update_tensor(const struct update *u, size_t k, size_t from, size_t to)
+{
+    void *x[MOST_ARRAYS] = {NULL};
+    for (int a = 0; a < u->arrays; a++)
+        if (u->group->arrays[a])
+            x[a] = (char *)u->group->arrays[a][k] + from * u->element;
+    const size_t beyond = (uintptr_t)x[0] % LINE;
+    if (beyond && to - from >= LONG) {
+        const size_t head = (LINE - beyond) / u->element;
+        u->loop(x, head, u->scalars);
+        for (int a = 0; a < u->arrays; a++)
+            if (x[a])
+                x[a] = (char *)x[a] + head * u->element;
+        from += head;
+    }
+    u->loop(x, to - from, u->scalars);
+}
+
 /* Call the loop for elements [begin, end) of the group, tensor after tensor. */
 static void update_part(void *job, size_t begin, size_t end)
 {
@@ -75,11 +101,7 @@ static void update_part(void *job, size_t begin, size_t end)
             continue;
         const size_t from = begin > first ? begin - first : 0;
         const size_t to = (end < last ? end : last) - first;
-        void *x[MOST_ARRAYS] = {NULL};
-        for (int a = 0; a < u->arrays; a++)
-            if (group->arrays[a])
-                x[a] = (char *)group->arrays[a][k] + from * u->element;
-        u->loop(x, to - from, u->scalars);
+        update_tensor(u, k, from, to);
     }
 }
 
@@ -96,7 +118,10 @@ void tgl_update(int kernel, int is_double, const tgl_group *group, const void *s
         .element = is_double ? sizeof(double) : sizeof(float),
         .arrays = arrays[kernel],
     };
-    share_job(update_part, &job, group->elements, GRAIN);
+    if (group->elements <= FEW)
+        update_part(&job, 0, group->elements);
+    else
+        share_job(update_part, &job, group->elements, TGL_BLOCK);
 }
 
 /* ---- the norm of a group --------------------------------------------------------------- */
@@ -142,7 +167,10 @@ double tgl_square_sum(int is_double, const tgl_group *group, double *sums)
     size_t blocks = 0;
     for (size_t k = 0; k < group->tensors; k++)
         blocks += blocks_of(group->sizes[k]);
-    share_job(square_sum_part, &job, blocks, GRAIN / TGL_BLOCK);
+    if (blocks <= FEW / TGL_BLOCK)
+        square_sum_part(&job, 0, blocks);
+    else
+        share_job(square_sum_part, &job, blocks, 1);
     double sum = 0;
     for (size_t i = 0; i < blocks; i++)
         sum += sums[i];

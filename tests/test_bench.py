@@ -188,6 +188,16 @@ def test_a_stop_is_quiet_and_leaves_nothing(monkeypatch, capsys, tmp_path):
     assert kernels.get_num_threads() == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe of POSIX")
+def test_nobody_reads_on():
+    with subprocess.Popen(
+            [sys.executable, "-m", "tinygrad_lite", *SHORT, "--optimizers", "sgd"], cwd=ROOT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 # ---- refusals --------------------------------------------------------------------------
 
 

@@ -28,8 +28,9 @@ SIMD = [] if WITHOUT_C else kernels.body("c").simd_choices()
 DTYPES = [np.float32, np.float64]
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 1000]
 STEPS = 100
-BLOCK = 4096    # elements of a block whose squares are summed by themselves
-GRAIN = 16384   # elements that one thread takes at a time: see csrc/dispatch.c
+BLOCK = 4096    # elements of a block: what a thread takes, and what is summed by itself
+FEW = 8 * BLOCK   # elements that stay with one thread: see csrc/dispatch.c
+LONG = 1024       # from here on a loop begins at the start of a line of the cache: likewise
 
 # Settings of each kernel, with the optional arrays that they need; every setting of an
 # optimizer is crossed with weight_decay and maximize.
@@ -200,15 +201,35 @@ def test_c_equals_numpy_to_the_last_bit(case, dtype, simd, simd_and_threads):
 @every_kernel
 @every_dtype
 @every_simd
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, 3, 66])
 def test_bits_around_the_boundaries_of_blocks_and_threads(kernel, dtype, simd, threads,
                                                           simd_and_threads):
-    sizes = [5, GRAIN - 1, GRAIN, GRAIN + 1, 0, 1, 2 * GRAIN + 7, 3]
+    sizes = [5, BLOCK - 1, BLOCK, BLOCK + 1, 0, 1, FEW + 7, 3]
     options = options_of(kernel)
     columns = columns_of(kernel, sizes, dtype)
     expected = train("numpy", kernel, columns, options, steps=3)
     simd_and_threads(simd, threads)
     assert_same_bits(train("c", kernel, columns, options, steps=3), expected)
+
+
+@every_kernel
+@every_dtype
+@every_simd
+def test_bits_wherever_arrays_begin_in_a_line_of_the_cache(kernel, dtype, simd,
+                                                           simd_and_threads):
+    sizes = [LONG - 1, LONG, LONG + 1] * 6
+    options = options_of(kernel)
+    expected = columns_of(kernel, sizes, dtype)
+    scalars = scalars_of(kernel, options, 1)
+    got = [[np.empty(a.size + 17, dtype)[1 + (i + k) % 17:][:a.size]
+            for k, a in enumerate(column)] for i, column in enumerate(expected)]
+    for views, column in zip(got, expected, strict=True):
+        for view, array in zip(views, column, strict=True):
+            view[:] = array
+    kernels.body("numpy").update(kernel, expected, scalars, {})
+    simd_and_threads(simd, 1)
+    kernels.body("c").update(kernel, got, scalars, {})
+    assert_same_bits(got, expected)
 
 
 @every_case
@@ -270,7 +291,7 @@ def test_passes_by_hand(body):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_square_sum_is_the_same_to_the_last_bit(dtype, simd, threads, simd_and_threads):
     random = np.random.default_rng(0)
-    sizes = [*SIZES, BLOCK - 1, BLOCK, BLOCK + 1, GRAIN + 17, 5 * GRAIN]
+    sizes = [*SIZES, BLOCK - 1, BLOCK, BLOCK + 1, FEW + 17, 2 * FEW]
     arrays = [random_array(random, size, dtype) for size in sizes]
     simd_and_threads(simd, threads)
     for some in [arrays, arrays[::-1], arrays[:1], [], *([array] for array in arrays)]:

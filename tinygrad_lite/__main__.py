@@ -6,6 +6,7 @@ A command is a module of `commands` with a line of help, its options, and what i
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what stands behind the program's name; of this process if left out.
 
     Returns:
-        The exit code: 0; 2 if no command was given; 130 if the user stopped it.
+        The exit code: 0; 2 if no command was given; 130 if the user stopped it;
+        1 if nobody reads what it prints.
 
     Raises:
         SystemExit: after ``--help``, with 0; for wrong arguments, with 2.
@@ -48,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # nobody reads on, as in `... | head`; nor is the rest flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

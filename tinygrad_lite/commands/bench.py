@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -210,7 +211,7 @@ def with_progress(cases: list[Case]) -> tuple[Iterable[Case], Callable[[str], No
     try:
         from tqdm import tqdm
     except ImportError:  # an extra; without it the rows tell how far it is
-        return cases, print
+        return cases, partial(print, flush=True)
     return tqdm(cases, unit="case", leave=False, disable=None), tqdm.write
 
 
