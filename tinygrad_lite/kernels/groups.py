@@ -6,8 +6,7 @@ A training step comes with the same weights and state as the step before, and wi
 gradients. So `checked` recognizes arrays by identity, and checks only those that are new.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -32,30 +31,18 @@ Columns = Sequence[Sequence[np.ndarray]]
 # for an array that owns its memory.
 LAYOUT = attrgetter("__class__", "dtype", "shape", "strides", "base.__class__")
 
-# Ends every list that `same` compares, so that a shorter or longer one never matches.
-END = object()
-
 
 def checked(kernel: str, columns: Columns, cache: dict) -> "Group":
     """The arrays of one call as a checked `Group`, kept in ``cache`` for the next call.
 
     An array is checked when it is first seen. One whose layout or flags are changed in place
-    afterwards (``w.shape = ...``, ``w.flags.writeable = False``) is not noticed.
+    afterwards (``w.shape = ...``, ``w.flags.writeable = False``) is not noticed. A column that
+    is a tuple, and comes again, is known at once: its arrays cannot have been exchanged.
     """
     group = cache.get(kernel)
-    if group is None:
+    if group is None or not group.fits(columns):
         group = cache[kernel] = Group(kernel, columns)
-    elif not same(chain.from_iterable(columns), group.seen):
-        if group.writes_to(columns):
-            group.exchange(columns)
-        else:
-            group = cache[kernel] = Group(kernel, columns)
     return group
-
-
-def same(arrays: Iterable[Any], seen: list[Any]) -> bool:
-    """Whether these are the very objects of ``seen``, which ends with `END`."""
-    return all(map(is_, chain(arrays, (END,)), seen))
 
 
 def plain_scalars(kernel: str, scalars: dict[str, Any]) -> list[float]:
@@ -77,8 +64,8 @@ class Group:
             array of it was exchanged; the others stay.
         dtype: the one dtype of all arrays.
         read, written: positions of the columns that are only read, and of the others.
-        seen: all arrays as they were given, column after column, or None for one that was
-            copied and has to be copied again.
+        seen: the columns as they were given, with None for an array that was copied and has
+            to be copied again.
         tables: what a body keeps with the group; native keeps its pointer tables here.
 
     An array that is only read is replaced by a copy, made anew at each call, if it is not
@@ -98,19 +85,30 @@ class Group:
         self.columns = [list(column) for column in columns]
         self.dtype = common_dtype(self.name(0, 0), self.columns[0])
         self.check_written_columns()
-        self.seen: list[Any] = []
+        self.seen = [c if isinstance(c, tuple) else list(c) for c in columns]
         self.tables: Any = None
-        self.exchange(columns)
+        for i in self.read:
+            self.exchange(i, columns[i])
 
     def name(self, column: int, k: int) -> str:
         """What messages call an array: ``adam: m[2]``."""
         return f"{self.kernel}: {KERNELS[self.kernel].arrays[column]}[{k}]"
 
-    def writes_to(self, columns: Columns) -> bool:
-        """Whether the arrays to be written are the very ones that this group knows."""
-        given = [columns[i] for i in range(len(columns)) if i not in self.read]
-        ours = [self.columns[i] for i in range(len(columns)) if i not in self.read]
-        return all(same(a, [*b, END]) for a, b in zip(given, ours))
+    def fits(self, columns: Columns) -> bool:
+        """Check the columns of another call; False if other arrays are to be written."""
+        if len(columns) != len(self.seen):
+            return False
+        exchanged = []
+        for i, column in enumerate(columns):
+            seen = self.seen[i]
+            if column is seen or len(column) == len(seen) and all(map(is_, column, seen)):
+                continue
+            if i not in self.read:
+                return False
+            exchanged.append(i)
+        for i in exchanged:
+            self.exchange(i, columns[i])
+        return True
 
     def check_written_columns(self) -> None:
         """Refuse whatever cannot be updated in place."""
@@ -127,15 +125,13 @@ class Group:
         if any(array.base is not None for array in roots):
             self.layouts = []  # memory from elsewhere: only its bounds tell who shares it
 
-    def exchange(self, columns: Columns) -> None:
-        """Check the arrays that are only read, and take them in place of the last ones."""
-        for i in self.read:
-            plain = self.are_plain(columns[i])
-            self.columns[i] = list(columns[i]) if plain else self.checked_reads(i, columns[i])
-        given = chain.from_iterable(columns)
-        used = chain.from_iterable(self.columns)
-        self.seen = [a if a is b else None for a, b in zip(given, used, strict=True)]
-        self.seen.append(END)
+    def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
+        """Check the arrays of a column that is only read, and take them for the last ones."""
+        if self.are_plain(column):
+            self.columns[i] = self.seen[i] = list(column)
+            return
+        self.columns[i] = self.checked_reads(i, column)
+        self.seen[i] = [a if a is b else None for a, b in zip(column, self.columns[i])]
 
     def are_plain(self, arrays: Sequence[Any]) -> bool:
         """Whether each array is laid out as its tensor is, in memory all of its own."""

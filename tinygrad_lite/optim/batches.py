@@ -49,8 +49,9 @@ class Pack:
 
     def store(self) -> None:
         """Give the Values their updated numbers."""
-        for p, number in zip(self.values, self.w.tolist()):
-            p._data = number
+        if self.values:
+            for p, number in zip(self.values, self.w.tolist()):
+                p._data = number
 
 
 class Batch:
@@ -61,7 +62,8 @@ class Batch:
         states: the state of each; all have taken the same number of steps.
         fresh: whether some of their arrays have only just been made.
         step: how many steps they have taken.
-        columns: the arrays of the states for each letter, none for one left out.
+        columns: the arrays of the states for each letter, none for one left out; tuples,
+            which the kernels know again at once.
         cache: what the kernels keep for this batch.
     """
 
@@ -71,7 +73,7 @@ class Batch:
         self.states = states
         self.fresh = fresh
         self.step = states[0].step
-        self.columns = [[s.arrays[x] for s in states] if x else () for x in letters]
+        self.columns = [tuple(s.arrays[x] for s in states) if x else () for x in letters]
         self.cache: dict[str, Any] = {}
         self._pack = pack
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
