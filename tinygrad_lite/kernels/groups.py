@@ -85,7 +85,8 @@ class Group:
         self.columns = [list(column) for column in columns]
         self.dtype = common_dtype(self.name(0, 0), self.columns[0])
         self.check_written_columns()
-        self.seen = [c if isinstance(c, tuple) else list(c) for c in columns]
+        self.seen: list[Sequence[Any]] = [
+            c if isinstance(c, tuple) else list(c) for c in columns]
         self.tables: Any = None
         for i in self.read:
             self.exchange(i, columns[i])
@@ -128,7 +129,7 @@ class Group:
     def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
         """Check the arrays of a column that is only read, and take them for the last ones."""
         if self.are_plain(column):
-            self.columns[i] = self.seen[i] = list(column)
+            self.seen[i] = self.columns[i] = list(column)
             return
         self.columns[i] = self.checked_reads(i, column)
         self.seen[i] = [a if a is b else None for a, b in zip(column, self.columns[i])]
