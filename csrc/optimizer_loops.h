@@ -135,7 +135,7 @@ static void NAME(rmsprop)(void *const *x, size_t n, const void *scalars)
 /* The larger of two; NaN if one of them is. */
 static inline real NAME(larger)(real a, real b)
 {
-    return (a >= b) | (a != a) ? a : b;
+    return ((a >= b) | (a != a)) ? a : b;
 }
 
 static INLINE void NAME(adam_loop)(
