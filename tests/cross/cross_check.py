@@ -1,4 +1,4 @@
-"""Compile the C kernels with other compilers and for aarch64, which runs under qemu, and compare
+"""Compile the C kernels with other compilers and for aarch64, under qemu, and compare
 every bit of their results; ``make cross`` runs this file. The standard library and cffi are
 enough.
 

@@ -6,10 +6,12 @@ class gathers the arrays of a parameter group and hands them over in one call.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -57,7 +59,7 @@ class Optimizer:
         self.steps_taken = 0
         self._states: dict[Node, State] = {}
         self._plans: list[Plan] = []
-        self._lock = Lock()  # C runs without the interpreter's own
+        self._lock = _new_lock()  # C runs without the interpreter's own
         groups = as_groups(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -309,7 +311,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._plans = [Plan(group["params"]) for group in self.param_groups]
-        self._lock = Lock()
+        self._lock = _new_lock()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -317,3 +319,22 @@ class Optimizer:
             lines.append(f"  group {i}: {len(group['params'])} parameters")
             lines += [f"    {key}: {group[key]}" for key in self.defaults]
         return "\n".join([*lines, ")"])
+
+
+_locks: WeakSet = WeakSet()
+
+
+def _new_lock() -> Lock:
+    """A lock that a fork leaves open in the child, where the thread that held it is not."""
+    lock = Lock()
+    _locks.add(lock)
+    return lock
+
+
+def _open_locks() -> None:
+    for lock in _locks:
+        lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_locks)
