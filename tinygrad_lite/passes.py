@@ -14,6 +14,7 @@ import numpy as np
 
 from . import kernels
 from .engine import Node
+from .kernels.checks import FLOATS
 from .value import Value
 
 __all__ = [
@@ -50,13 +51,13 @@ def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> float:
 
 def norm(arrays: Iterable[Any], order: float = 2.0) -> float:
     """The norm of all arrays, or numbers, as if they were one vector; see `gradient_norm`."""
-    plain = [np.ascontiguousarray(a) for a in arrays]
-    if order == 2.0 and all(a.dtype in (np.float32, np.float64) for a in plain):
-        groups: dict[np.dtype, list[np.ndarray]] = {}
-        for a in plain:
-            groups.setdefault(a.dtype, []).append(a)
-        return math.sqrt(sum(kernels.body().square_sum(group, {}) for group in groups.values()))
-    flat = [a.reshape(-1).astype(np.float64) for a in plain]
+    plain = [np.asarray(a) for a in arrays]
+    dtypes = dict.fromkeys(a.dtype for a in plain)
+    if order == 2.0 and dtypes.keys() <= set(FLOATS):
+        body = kernels.body()
+        return math.sqrt(sum(body.square_sum([a for a in plain if a.dtype == dtype], {})
+                             for dtype in dtypes))
+    flat = [a.reshape(-1).astype(np.float64) for a in plain if a.size]
     return float(np.linalg.norm(np.concatenate(flat), order)) if flat else 0.0
 
 

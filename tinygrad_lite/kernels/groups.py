@@ -20,7 +20,7 @@ from .checks import (
     check_written,
     refuse_overlap,
 )
-from .table import KERNELS
+from .table import KERNELS, ROWS
 
 __all__ = ["Columns", "Group", "checked", "plain_scalars"]
 
@@ -78,7 +78,7 @@ class Group:
 
     def __init__(self, kernel: str, columns: Columns):
         check_counts(kernel, columns)
-        row = KERNELS[kernel]
+        row = ROWS[kernel]
         self.kernel = kernel
         self.read = [i for i, letter in enumerate(row.arrays) if letter in row.reads]
         self.written = [i for i in range(len(columns)) if i not in self.read and columns[i]]
@@ -93,7 +93,7 @@ class Group:
 
     def name(self, column: int, k: int) -> str:
         """What messages call an array: ``adam: m[2]``."""
-        return f"{self.kernel}: {KERNELS[self.kernel].arrays[column]}[{k}]"
+        return f"{self.kernel}: {ROWS[self.kernel].arrays[column]}[{k}]"
 
     def fits(self, columns: Columns) -> bool:
         """Check the columns of another call; False if other arrays are to be written."""
@@ -121,10 +121,12 @@ class Group:
         refuse_overlap(self.named_written(), [])
         roots = [root(array) for i in self.written for array in self.columns[i]]
         self.owners = {id(array) for array in roots}
-        # An array to be read with one of these layouts, and no owner, needs no other check.
-        self.layouts = [(np.ndarray, self.dtype, a.shape, a.strides, type(None)) for a in first]
-        if any(array.base is not None for array in roots):
-            self.layouts = []  # memory from elsewhere: only its bounds tell who shares it
+        # An array to be read with one of these layouts, and no owner, needs no other check;
+        # where memory is from elsewhere, only its bounds tell who shares it.
+        self.layouts = []
+        if self.written and all(array.base is None for array in roots):
+            self.layouts = [(np.ndarray, self.dtype, a.shape, a.strides, type(None))
+                            for a in first]
 
     def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
         """Check the arrays of a column that is only read, and take them for the last ones."""
@@ -145,7 +147,7 @@ class Group:
     def checked_reads(self, i: int, arrays: Sequence[Any]) -> list[np.ndarray]:
         """The same arrays, C-contiguous, after the full check."""
         first = self.columns[0]
-        letter = KERNELS[self.kernel].arrays[i]
+        letter = ROWS[self.kernel].arrays[i]
         check_length(self.kernel, letter, len(arrays), len(first))
         named = [(self.name(i, k), array) for k, array in enumerate(arrays)]
         for (name, array), like in zip(named, first, strict=True):
@@ -178,9 +180,9 @@ def root(array: np.ndarray) -> np.ndarray:
 
 def check_counts(kernel: str, columns: Columns) -> None:
     """Refuse an unknown kernel, and columns that do not fit it or one another."""
-    if kernel not in KERNELS:
+    if kernel not in ROWS:
         raise ValueError(f"unknown kernel {kernel!r}; choose from {', '.join(KERNELS)}")
-    row = KERNELS[kernel]
+    row = ROWS[kernel]
     if len(columns) != len(row.arrays):
         raise ValueError(
             f"{kernel} takes {len(row.arrays)} columns of arrays ({', '.join(row.arrays)}), "
@@ -194,7 +196,7 @@ def check_counts(kernel: str, columns: Columns) -> None:
 def check_length(kernel: str, letter: str, got: int, expected: int) -> None:
     """Refuse a column that is not as long as the first one."""
     if got != expected:
-        first = KERNELS[kernel].arrays[0]
+        first = ROWS[kernel].arrays[0]
         raise ValueError(
             f"{kernel}: {letter} has {got} arrays where {first} has {expected}; "
             f"pass one {letter} for each tensor, in the order of {first}"

@@ -34,7 +34,7 @@ def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) 
 
 def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
     """The sum of squares; see `tinygrad_lite.kernels.numpy_arrays.square_sum`."""
-    tables = tables_of(checked("scale", [arrays], cache))
+    tables = tables_of(checked("square_sum", [arrays], cache))
     blocks = sum(-(-array.size // lib.TGL_BLOCK) for array in arrays)
     return lib.tgl_square_sum(tables.is_double, tables.group, ffi.new("double[]", blocks))
 
@@ -56,7 +56,7 @@ class Tables:
     Attributes:
         is_double: whether the arrays are float64.
         group: the struct that points to the tables and sizes.
-        scalars: the struct of the kernel's scalars, written before each call.
+        scalars: the struct of the kernel's scalars, written before each call; NULL if none.
         arrays: for each letter the list of arrays that its table points into.
     """
 
@@ -68,7 +68,7 @@ class Tables:
         tensors = len(columns[0])
         self.is_double = group.dtype == DOUBLE
         self.pointer = POINTERS[group.dtype]
-        self.scalars = ffi.new(STRUCTS[group.kernel])
+        self.scalars = ffi.new(STRUCTS[group.kernel]) if group.kernel in STRUCTS else ffi.NULL
         self.arrays: list[Any] = [None] * len(columns)
         self.views: list[Any] = [None] * len(columns)
         self.tables = [ffi.new(TABLE, tensors) if column else ffi.NULL for column in columns]

@@ -40,7 +40,7 @@ def write_back(group: Group, k: int, lists: list[Any]) -> None:
 
 def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
     """The sum of squares; see `tinygrad_lite.kernels.numpy_arrays.square_sum`."""
-    group = checked("scale", [arrays], cache)
+    group = checked("square_sum", [arrays], cache)
     total = 0.0
     for array in group.columns[0]:
         for number in array.ravel().tolist():
