@@ -131,7 +131,7 @@ class Group:
     def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
         """Check the arrays of a column that is only read, and take them for the last ones."""
         if self.are_plain(column):
-            self.seen[i] = self.columns[i] = list(column)
+            self.seen[i] = self.columns[i] = tuple(column)
             return
         self.columns[i] = self.checked_reads(i, column)
         self.seen[i] = [a if a is b else None for a, b in zip(column, self.columns[i])]

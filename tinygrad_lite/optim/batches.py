@@ -22,13 +22,23 @@ _GRADIENT = attrgetter("_grad._data")
 
 
 class State:
-    """What an optimizer keeps of a parameter: how many steps it took, and its arrays."""
+    """What an optimizer keeps of a parameter: how many steps it took, and its arrays.
 
-    __slots__ = ("arrays", "step")
+    Attributes:
+        count: a list of one number, the steps; parameters of one batch share it.
+        arrays: by letter, each of the parameter's shape.
+    """
+
+    __slots__ = ("arrays", "count")
 
     def __init__(self, step: int, arrays: dict[str, np.ndarray]) -> None:
-        self.step = step
+        self.count = [step]
         self.arrays = arrays
+
+    @property
+    def step(self) -> int:
+        """How many steps the parameter took."""
+        return self.count[0]
 
 
 class Pack:
@@ -59,11 +69,8 @@ class Batch:
 
     Attributes:
         params: the parameters, all of one dtype.
-        states: the state of each; all have taken the same number of steps.
+        states: the state of each; they share one count of steps.
         fresh: whether some of their arrays have only just been made.
-        step: how many steps they have taken.
-        columns: the arrays of the states for each letter, none for one left out; tuples,
-            which the kernels know again at once.
         cache: what the kernels keep for this batch.
     """
 
@@ -72,29 +79,46 @@ class Batch:
         self.params = params
         self.states = states
         self.fresh = fresh
-        self.step = states[0].step
-        self.columns = [tuple(s.arrays[x] for s in states) if x else () for x in letters]
         self.cache: dict[str, Any] = {}
+        self._count = [states[0].step]  # not the one of a batch that these were part of
+        for state in states:
+            state.count = self._count
         self._pack = pack
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
+        unknown = (None,) * len(params)  # no arrays yet
+        self._columns: tuple[tuple, ...] = (unknown, unknown, *(
+            tuple(s.arrays[x] for s in states) if x else () for x in letters))
 
-    def arrays(self) -> list[Sequence[np.ndarray]]:
+    @property
+    def step(self) -> int:
+        """How many steps the parameters have taken."""
+        return self._count[0]
+
+    def columns(self) -> tuple[tuple, ...]:
         """The columns that the kernel takes: weights, gradients, then those of the states.
+
+        A column in which no array was exchanged is the same tuple as at the step before: the
+        kernels know it again at once.
 
         Raises:
             AttributeError: if a Tensor has no gradient.
         """
+        w, g, *rest = self._columns
         if self._pack.values:  # their views hold what `Pack.load` copied
             views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
-            return [[w for w, _ in views], [g for _, g in views], *self.columns]
-        return [list(map(_DATA, self.params)), list(map(_GRADIENT, self.params)), *self.columns]
+            return tuple(w for w, _ in views), tuple(g for _, g in views), *rest
+        if not all(map(is_, map(_DATA, self.params), w)):
+            w = tuple(map(_DATA, self.params))
+            self._columns = (w, g, *rest)
+        if not all(map(is_, map(_GRADIENT, self.params), g)):
+            g = tuple(map(_GRADIENT, self.params))
+            self._columns = (w, g, *rest)
+        return self._columns
 
     def finish(self) -> None:
         """Count a step that was taken."""
-        self.step += 1
+        self._count[0] += 1
         self.fresh = False
-        for state in self.states:
-            state.step = self.step
         mark_changed(*self._cells)
 
 
@@ -111,8 +135,8 @@ class Plan:
 
     def batches(self, letters: Sequence[str | None],
                 complete: Callable[[Node], tuple[State, bool]]
-                ) -> list[tuple[Batch, list[Sequence[np.ndarray]]]]:
-        """The batches of the parameters that have a gradient, each with its arrays.
+                ) -> list[tuple[Batch, tuple[tuple, ...]]]:
+        """The batches of the parameters that have a gradient, each with its columns.
 
         Args:
             letters: of the arrays that the kernel takes for each, None for one left out.
@@ -120,7 +144,7 @@ class Plan:
         """
         if self._all_were_ready and letters == self._letters:
             try:
-                return [(batch, batch.arrays()) for batch in self._batches]
+                return [(batch, batch.columns()) for batch in self._batches]
             except AttributeError:
                 pass  # one of them has no gradient now
         self.pack.load()
@@ -130,7 +154,7 @@ class Plan:
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
-        return [(batch, batch.arrays()) for batch in self._batches]
+        return [(batch, batch.columns()) for batch in self._batches]
 
     def _split(self, ready: list[Node], letters: Sequence[str | None],
                complete: Callable[[Node], tuple[State, bool]]) -> list[Batch]:

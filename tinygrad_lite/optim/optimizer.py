@@ -110,8 +110,8 @@ class Optimizer:
                     plan.pack.store()
             self.steps_taken += 1
 
-    def _calls(self) -> list[tuple[Batch, list[Sequence[np.ndarray]], dict[str, Any]]]:
-        """The calls of the kernel that make a step: a batch, its arrays and scalars each."""
+    def _calls(self) -> list[tuple[Batch, tuple[tuple, ...], dict[str, Any]]]:
+        """The calls of the kernel that make a step: a batch, its columns and scalars each."""
         calls = []
         for i, group in enumerate(self.param_groups):
             letters = self._letters(group)
