@@ -572,6 +572,43 @@ def test_refused_array(column, make, error, words, cached, body):
     assert_same_bits(good, expected)
 
 
+@every_body
+def test_nothing_in_place_of_an_array_that_was_copied(body):
+    columns = columns_of("adam", [(2, 3)], np.float32)
+    columns[1][0] = np.asfortranarray(columns[1][0])
+    cache = used_cache(body, columns)
+    columns[1][0] = None
+    assert_refused(body, columns, cache, TypeError, "got NoneType")
+
+
+@every_body
+def test_optional_arrays_are_told_apart(body):
+    """The same arrays in other columns are other arrays."""
+    update = kernels.body(body).update
+    options = options_of("rmsprop")
+    columns = columns_of("rmsprop", [3], np.float64, optional="a")
+    cache = {}
+    update("rmsprop", columns, options, cache)
+    columns[3], columns[4] = columns[4], columns[3]
+    expected = copies(columns)
+    update("rmsprop", expected, options, {})
+    update("rmsprop", columns, options, cache)
+    assert_same_bits(columns, expected)
+
+
+@every_body
+def test_after_a_refusal_the_arrays_of_before_are_read(body):
+    """Two columns that are only read: one is exchanged, the other is wrong."""
+    a, b, c = [np.full(2, number) for number in (0.0, 1.0, 2.0)]
+    cache = {}
+    update = kernels.body(body).update
+    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+    with pytest.raises(ValueError):
+        update("triad", [[a], [b + 5], [np.ones(3)]], {"value": 1.0}, cache)
+    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+    assert a.tolist() == [3.0, 3.0]
+
+
 # Each row: a column, and what it holds for the one tensor of shape (6,), given its w and m.
 OVERLAPS = {
     "g is w": (1, lambda w, m: w),

@@ -48,7 +48,7 @@ if hasattr(os, "register_at_fork"):  # in a child that thread is not there to op
 def mark_changed(*cells: list[int]) -> None:
     """Stamp the cells of tensors whose data was just changed in place."""
     with _lock:
-        _latest_change[0] = tick = now()
+        _latest_change[0] = tick = next(_clock)
         for cell in cells:
             cell[0] = tick
 

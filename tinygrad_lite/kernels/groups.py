@@ -31,13 +31,17 @@ Columns = Sequence[Sequence[np.ndarray]]
 # for an array that owns its memory.
 LAYOUT = attrgetter("__class__", "dtype", "shape", "strides", "base.__class__")
 
+# Stands for an array that was copied, and that has to be copied again if it comes again.
+COPIED = object()
+
 
 def checked(kernel: str, columns: Columns, cache: dict) -> "Group":
     """The arrays of one call as a checked `Group`, kept in ``cache`` for the next call.
 
     An array is checked when it is first seen. One whose layout or flags are changed in place
     afterwards (``w.shape = ...``, ``w.flags.writeable = False``) is not noticed. A column that
-    is a tuple, and comes again, is known at once: its arrays cannot have been exchanged.
+    is a tuple, and comes again, is known at once, for its arrays cannot have been exchanged;
+    so are all columns at once in the same tuple as before.
     """
     group = cache.get(kernel)
     if group is None or not group.fits(columns):
@@ -59,13 +63,13 @@ class Group:
 
     Attributes:
         kernel: the kernel's name.
-        columns: a list of arrays for each letter of the kernel, empty for one left out. A
-            list that is only read, such as that of the gradients, is replaced whenever an
-            array of it was exchanged; the others stay.
+        columns: the arrays for each letter of the kernel, none for one left out. A column
+            that is only read, such as that of the gradients, is replaced whenever an array of
+            it was exchanged; the others stay.
         dtype: the one dtype of all arrays.
         read, written: positions of the columns that are only read, and of the others.
-        seen: the columns as they were given, with None for an array that was copied and has
-            to be copied again.
+        seen: the columns as they were given, with `COPIED` for an array that was copied.
+        given: the tuple that these came in, if they came in tuples and none was copied.
         tables: what a body keeps with the group; native keeps its pointer tables here.
 
     An array that is only read is replaced by a copy, made anew at each call, if it is not
@@ -73,8 +77,8 @@ class Group:
     update.
     """
 
-    __slots__ = ("columns", "dtype", "kernel", "layouts", "owners", "read", "seen", "tables",
-                 "written")
+    __slots__ = ("columns", "dtype", "given", "kernel", "layouts", "owners", "read", "seen",
+                 "tables", "written")
 
     def __init__(self, kernel: str, columns: Columns):
         check_counts(kernel, columns)
@@ -82,11 +86,11 @@ class Group:
         self.kernel = kernel
         self.read = [i for i, letter in enumerate(row.arrays) if letter in row.reads]
         self.written = [i for i in range(len(columns)) if i not in self.read and columns[i]]
-        self.columns = [list(column) for column in columns]
+        self.columns: list[Sequence[np.ndarray]] = [tuple(column) for column in columns]
         self.dtype = common_dtype(self.name(0, 0), self.columns[0])
         self.check_written_columns()
-        self.seen: list[Sequence[Any]] = [
-            c if isinstance(c, tuple) else list(c) for c in columns]
+        self.seen: list[Sequence[Any]] = list(self.columns)
+        self.given: Any = None
         self.tables: Any = None
         for i in self.read:
             self.exchange(i, columns[i])
@@ -97,6 +101,8 @@ class Group:
 
     def fits(self, columns: Columns) -> bool:
         """Check the columns of another call; False if other arrays are to be written."""
+        if columns is self.given:
+            return True
         if len(columns) != len(self.seen):
             return False
         exchanged = []
@@ -109,6 +115,8 @@ class Group:
             exchanged.append(i)
         for i in exchanged:
             self.exchange(i, columns[i])
+        known = isinstance(columns, tuple) and all(map(is_, columns, self.seen))
+        self.given = columns if known else None
         return True
 
     def check_written_columns(self) -> None:
@@ -134,7 +142,7 @@ class Group:
             self.seen[i] = self.columns[i] = tuple(column)
             return
         self.columns[i] = self.checked_reads(i, column)
-        self.seen[i] = [a if a is b else None for a, b in zip(column, self.columns[i])]
+        self.seen[i] = [a if a is b else COPIED for a, b in zip(column, self.columns[i])]
 
     def are_plain(self, arrays: Sequence[Any]) -> bool:
         """Whether each array is laid out as its tensor is, in memory all of its own."""

@@ -71,6 +71,9 @@ class Batch:
         params: the parameters, all of one dtype.
         states: the state of each; they share one count of steps.
         fresh: whether some of their arrays have only just been made.
+        columns: what the kernel takes: weights, gradients, then the arrays of the states by
+            letter, none for one left out. A column is a new tuple if, and only if, one of its
+            arrays was exchanged: so the kernels know the others at once.
         cache: what the kernels keep for this batch.
     """
 
@@ -85,8 +88,8 @@ class Batch:
             state.count = self._count
         self._pack = pack
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
-        unknown = (None,) * len(params)  # no arrays yet
-        self._columns: tuple[tuple, ...] = (unknown, unknown, *(
+        unknown = (None,) * len(params)
+        self.columns: tuple[tuple, ...] = (unknown, unknown, *(
             tuple(s.arrays[x] for s in states) if x else () for x in letters))
 
     @property
@@ -94,26 +97,24 @@ class Batch:
         """How many steps the parameters have taken."""
         return self._count[0]
 
-    def columns(self) -> tuple[tuple, ...]:
-        """The columns that the kernel takes: weights, gradients, then those of the states.
-
-        A column in which no array was exchanged is the same tuple as at the step before: the
-        kernels know it again at once.
+    def look(self) -> None:
+        """Bring the columns up to date, where weights or gradients were exchanged.
 
         Raises:
             AttributeError: if a Tensor has no gradient.
         """
-        w, g, *rest = self._columns
         if self._pack.values:  # their views hold what `Pack.load` copied
             views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
-            return tuple(w for w, _ in views), tuple(g for _, g in views), *rest
-        if not all(map(is_, map(_DATA, self.params), w)):
-            w = tuple(map(_DATA, self.params))
-            self._columns = (w, g, *rest)
-        if not all(map(is_, map(_GRADIENT, self.params), g)):
-            g = tuple(map(_GRADIENT, self.params))
-            self._columns = (w, g, *rest)
-        return self._columns
+            self._exchange(tuple(w for w, _ in views), tuple(g for _, g in views))
+            return
+        columns = self.columns
+        if not all(map(is_, map(_DATA, self.params), columns[0])):
+            self._exchange(tuple(map(_DATA, self.params)), columns[1])
+        if not all(map(is_, map(_GRADIENT, self.params), columns[1])):
+            self._exchange(self.columns[0], tuple(map(_GRADIENT, self.params)))
+
+    def _exchange(self, w: tuple, g: tuple) -> None:
+        self.columns = (w, g, *self.columns[2:])
 
     def finish(self) -> None:
         """Count a step that was taken."""
@@ -134,40 +135,45 @@ class Plan:
         self._all_were_ready = False
 
     def batches(self, letters: Sequence[str | None],
-                complete: Callable[[Node], tuple[State, bool]]
-                ) -> list[tuple[Batch, tuple[tuple, ...]]]:
-        """The batches of the parameters that have a gradient, each with its columns.
+                complete: Callable[[dict, Sequence[str | None], Node], tuple[State, bool]],
+                group: dict[str, Any]) -> list[Batch]:
+        """The batches of the parameters that have a gradient, with their columns of now.
 
         Args:
             letters: of the arrays that the kernel takes for each, None for one left out.
-            complete: gives a parameter's state with these arrays, and whether it is fresh.
+            complete: ``complete(group, letters, p)`` is a parameter's state with these
+                arrays, and whether it is fresh.
         """
         if self._all_were_ready and letters == self._letters:
             try:
-                return [(batch, batch.columns()) for batch in self._batches]
+                for batch in self._batches:
+                    batch.look()
+                return self._batches
             except AttributeError:
                 pass  # one of them has no gradient now
         self.pack.load()
         ready = [p for p in self.params if p._grad is not None]
         if letters != self._letters or not _same(ready, self._ready):
-            self._batches = self._split(ready, letters, complete)
+            found = [(p, *complete(group, letters, p)) for p in ready]
+            self._batches = self._split(found, letters)
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
-        return [(batch, batch.columns()) for batch in self._batches]
+        for batch in self._batches:
+            batch.look()
+        return self._batches
 
-    def _split(self, ready: list[Node], letters: Sequence[str | None],
-               complete: Callable[[Node], tuple[State, bool]]) -> list[Batch]:
+    def _split(self, found: list[tuple[Node, State, bool]],
+               letters: Sequence[str | None]) -> list[Batch]:
         """The parameters by what those of one call must have in common."""
-        found: dict[tuple, tuple[list, list]] = {}
-        for p in ready:
-            state, fresh = complete(p)
+        alike: dict[tuple, tuple[list, list]] = {}
+        for p, state, fresh in found:
             key = state.step, fresh, np.dtype(getattr(p, "dtype", np.float64))
-            params, states = found.setdefault(key, ([], []))
+            params, states = alike.setdefault(key, ([], []))
             params.append(p)
             states.append(state)
         return [Batch(params, states, fresh, self.pack, letters)
-                for (_, fresh, _), (params, states) in found.items()]
+                for (_, fresh, _), (params, states) in alike.items()]
 
 
 def _same(nodes: list[Node], others: list[Node]) -> bool:

@@ -7,8 +7,7 @@ class gathers the arrays of a parameter group and hands them over in one call.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
@@ -96,12 +95,12 @@ class Optimizer:
             body = kernels.body(self.backend)
             calls = self._calls()
             if len(calls) > 1:  # of a single one, update() itself checks all before it writes
-                for batch, columns, scalars in calls:
+                for batch, scalars in calls:
                     plain_scalars(self.kernel, scalars)
-                    checked(self.kernel, columns, batch.cache)
+                    checked(self.kernel, batch.columns, batch.cache)
             try:
-                for batch, columns, scalars in calls:
-                    body.update(self.kernel, columns, scalars, batch.cache)
+                for batch, scalars in calls:
+                    body.update(self.kernel, batch.columns, scalars, batch.cache)
                     if batch.fresh:
                         self._states.update(zip(batch.params, batch.states))
                     batch.finish()
@@ -110,8 +109,8 @@ class Optimizer:
                     plan.pack.store()
             self.steps_taken += 1
 
-    def _calls(self) -> list[tuple[Batch, tuple[tuple, ...], dict[str, Any]]]:
-        """The calls of the kernel that make a step: a batch, its columns and scalars each."""
+    def _calls(self) -> list[tuple[Batch, dict[str, Any]]]:
+        """The calls of the kernel that make a step: a batch and the scalars for each."""
         calls = []
         for i, group in enumerate(self.param_groups):
             letters = self._letters(group)
@@ -119,10 +118,8 @@ class Optimizer:
             if plan.params is not group["params"]:  # the user gave the group others
                 plan = self._plans[i] = Plan(tuple(group["params"]))
                 group["params"] = plan.params
-            complete = partial(self._complete, group, letters)
-            for batch, columns in plan.batches(letters, complete):
-                calls.append((batch, columns,
-                              self._scalars(group, batch.step + 1, batch.fresh)))
+            for batch in plan.batches(letters, self._complete, group):
+                calls.append((batch, self._scalars(group, batch.step + 1, batch.fresh)))
         return calls
 
     def _complete(self, group: dict[str, Any], letters: Iterable[str | None],

@@ -4,6 +4,7 @@ A group keeps its tables of pointers. A pointer is taken again only where an arr
 exchanged, as gradients are at each step; a view pins the memory that it points to.
 """
 
+from collections.abc import Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
@@ -57,7 +58,7 @@ class Tables:
         is_double: whether the arrays are float64.
         group: the struct that points to the tables and sizes.
         scalars: the struct of the kernel's scalars, written before each call; NULL if none.
-        arrays: for each letter the list of arrays that its table points into.
+        arrays: for each letter the arrays that its table points into.
     """
 
     __slots__ = ("arrays", "group", "is_double", "letters", "pointer", "scalars", "sizes",
@@ -81,7 +82,7 @@ class Tables:
         self.group = ffi.new("tgl_group *",
                              (self.letters, self.sizes, tensors, elements))
 
-    def take(self, i: int, arrays: list[np.ndarray]) -> None:
+    def take(self, i: int, arrays: Sequence[np.ndarray]) -> None:
         """Point the table of letter i into these arrays."""
         # A view is a pointer to the first element that keeps the array's memory in place.
         self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
