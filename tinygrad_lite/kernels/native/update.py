@@ -1,7 +1,7 @@
 """The update of a group of tensors by one call of C, which runs without the GIL.
 
 A group keeps its tables of pointers. A pointer is taken again only where an array was
-exchanged, as gradients are at each step; a view pins the memory that it points to.
+exchanged, as gradients are at each step; a view keeps the array that it points into alive.
 """
 
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Tables:
 
     def take(self, i: int, arrays: Sequence[np.ndarray]) -> None:
         """Point the table of letter i into these arrays."""
-        # A view is a pointer to the first element that keeps the array's memory in place.
+        # A view is a pointer to the first element, and keeps the array alive.
         self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
         self.tables[i][0:len(arrays)] = self.views[i]
         self.arrays[i] = arrays
