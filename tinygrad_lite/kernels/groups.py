@@ -18,6 +18,7 @@ from .checks import (
     check_is_array,
     check_kind,
     check_written,
+    is_kind,
     refuse_overlap,
 )
 from .table import KERNELS, ROWS
@@ -124,15 +125,18 @@ class Group:
         first = self.columns[0]
         for i in self.written:
             for k, (array, like) in enumerate(zip(self.columns[i], first, strict=True)):
-                check_kind(self.name(i, k), array, self.dtype, like.shape)
-                check_written(self.name(i, k), array)
-        refuse_overlap(self.named_written(), [])
-        roots = [root(array) for i in self.written for array in self.columns[i]]
-        self.owners = {id(array) for array in roots}
+                if not (is_kind(array, self.dtype, like.shape) and array.flags.carray):
+                    check_kind(self.name(i, k), array, self.dtype, like.shape)
+                    check_written(self.name(i, k), array)
+        arrays = [array for i in self.written for array in self.columns[i]]
+        roots = list(map(root, arrays))
+        self.owners = set(map(id, roots))
+        if len(self.owners) < len(arrays) or any(array.base is not None for array in roots):
+            refuse_overlap(self.named_written(), [])
         # An array to be read with one of these layouts, and no owner, needs no other check;
         # where memory is from elsewhere, only its bounds tell who shares it.
         self.layouts = []
-        if self.written and all(array.base is None for array in roots):
+        if arrays and all(array.base is None for array in roots):
             self.layouts = [(np.ndarray, self.dtype, a.shape, a.strides, type(None))
                             for a in first]
 
@@ -157,15 +161,16 @@ class Group:
         first = self.columns[0]
         letter = ROWS[self.kernel].arrays[i]
         check_length(self.kernel, letter, len(arrays), len(first))
-        named = [(self.name(i, k), array) for k, array in enumerate(arrays)]
-        for (name, array), like in zip(named, first, strict=True):
-            check_kind(name, array, self.dtype, like.shape)
-            check_aligned(name, array)
-        named = [(name, a if a.flags.c_contiguous else a.copy()) for name, a in named]
-        doubtful = [(name, a) for name, a in named if not self.is_apart(a)]
+        for k, (array, like) in enumerate(zip(arrays, first, strict=True)):
+            if not (is_kind(array, self.dtype, like.shape) and array.flags.aligned):
+                check_kind(self.name(i, k), array, self.dtype, like.shape)
+                check_aligned(self.name(i, k), array)
+        used = [a if a.flags.c_contiguous else a.copy() for a in arrays]
+        doubtful = [(self.name(i, k), a) for k, a in enumerate(used)
+                    if self.written and not self.is_apart(a)]
         if doubtful:
             refuse_overlap(self.named_written(), doubtful)
-        return [array for _, array in named]
+        return used
 
     def is_apart(self, array: np.ndarray) -> bool:
         """Whether it is plain that ``array`` shares no memory with one that is written."""
