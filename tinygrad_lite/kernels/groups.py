@@ -70,7 +70,7 @@ class Group:
         dtype: the one dtype of all arrays.
         read, written: positions of the columns that are only read, and of the others.
         seen: the columns as they were given, with `COPIED` for an array that was copied.
-        given: the tuple that these came in, if they came in tuples and none was copied.
+        given: the tuple that these came in, all of them tuples, the last time and before.
         tables: what a body keeps with the group; native keeps its pointer tables here.
 
     An array that is only read is replaced by a copy, made anew at each call, if it is not
@@ -116,8 +116,8 @@ class Group:
             exchanged.append(i)
         for i in exchanged:
             self.exchange(i, columns[i])
-        known = isinstance(columns, tuple) and all(map(is_, columns, self.seen))
-        self.given = columns if known else None
+        again = not exchanged and isinstance(columns, tuple)
+        self.given = columns if again and all(map(is_, columns, self.seen)) else None
         return True
 
     def check_written_columns(self) -> None:

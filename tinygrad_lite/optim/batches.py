@@ -103,18 +103,16 @@ class Batch:
         Raises:
             AttributeError: if a Tensor has no gradient.
         """
+        w, g, *rest = self.columns
         if self._pack.values:  # their views hold what `Pack.load` copied
             views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
-            self._exchange(tuple(w for w, _ in views), tuple(g for _, g in views))
+            self.columns = (tuple(w for w, _ in views), tuple(g for _, g in views), *rest)
             return
-        columns = self.columns
-        if not all(map(is_, map(_DATA, self.params), columns[0])):
-            self._exchange(tuple(map(_DATA, self.params)), columns[1])
-        if not all(map(is_, map(_GRADIENT, self.params), columns[1])):
-            self._exchange(self.columns[0], tuple(map(_GRADIENT, self.params)))
-
-    def _exchange(self, w: tuple, g: tuple) -> None:
-        self.columns = (w, g, *self.columns[2:])
+        if not all(map(is_, map(_DATA, self.params), w)):
+            w = tuple(map(_DATA, self.params))
+            self.columns = (w, g, *rest)
+        if not all(map(is_, map(_GRADIENT, self.params), g)):
+            self.columns = (w, tuple(map(_GRADIENT, self.params)), *rest)
 
     def finish(self) -> None:
         """Count a step that was taken."""
