@@ -163,6 +163,30 @@ def test_average():
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+def test_average_is_checked_before_it_writes():
+    """The good pair, of another dtype, stays as it was beside the wrong one."""
+    averages = [np.zeros(2, np.float32), np.zeros(2)]
+    weights = [np.ones(2, np.float32), np.ones(3)]
+    with pytest.raises(ValueError, match=r"b\[0\] must have shape \(2,\)"):
+        passes.average(averages, weights, 0.5)
+    for decay in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="a decay from 0 to 1; got"):
+            passes.average(averages, averages, decay)
+    assert not any(a.any() for a in averages)
+
+
+def test_gradients_that_overlap_are_refused_before_another_is_changed():
+    leaves = [tg.Tensor(np.zeros(3, dtype), requires_grad=True)
+              for dtype in (np.float32, np.float64, np.float64)]
+    memory = tg.as_tensor(np.full(5, 9.0))
+    leaves[0].grad = np.full(3, 9.0)
+    leaves[1].grad, leaves[2].grad = memory[:3], memory[2:]
+    with pytest.raises(ValueError, match="share memory"):
+        utils.clip_grad_value_(leaves, 1.0)
+    assert leaves[0].grad.tolist() == [9.0, 9.0, 9.0]
+    assert memory.tolist() == [9.0] * 5
+
+
 def test_vectors_and_parameters():
     leaves = [tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True), tg.Tensor([5.0])]
     vector = utils.parameters_to_vector(leaves)
