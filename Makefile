@@ -43,7 +43,7 @@ sanitize: $(VENV)/installed-test  ## test the C kernels under address and undefi
 	PYTHONPATH=build/sanitize/lib $(BIN)/pytest -q -p no:cacheprovider \
 	tests/test_kernels.py tests/test_loss_kernels.py tests/test_passes.py tests/test_optim.py
 
-cross: $(VENV)/installed-test  ## compile the C kernels for aarch64, and compare their bits under qemu
+cross: $(VENV)/installed-test  ## compile the C kernels with Clang, and for aarch64 under qemu, and compare their bits
 	$(BIN)/python tests/cross/cross_check.py
 
 clean:  ## remove all that was built, .venv too

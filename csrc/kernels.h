@@ -58,7 +58,7 @@ enum {
  * once, in double, and then rounded to the type of the arrays.
  *
  * Letters, here, in optimizer_loops.h and in the Python bodies:
- *   w  weights, updated        g  gradient, only read        d  direction of descent:
+ *   w  weights, updated        g  gradient, only read        d  what a step goes against:
  *        d = -g if maximize else g
  *        d = d + weight_decay * w, if weight_decay is not 0
  */

@@ -2,8 +2,9 @@
  *
  * loops.h includes this file for each type, and defines `real`, `square_root` and `NAME`. A
  * loop computes one element at a time, in the order of the formula in kernels.h and of
- * numpy_arrays: C and NumPy agree to the last bit. x holds a pointer for each array letter
- * of the kernel. `restrict` holds because Python refuses arrays that overlap.
+ * numpy_arrays: C and NumPy agree to the last bit. x holds a pointer for each array letter of
+ * the kernel, p points to its scalars, `take` is 1 minus a scalar. `restrict` holds because
+ * Python refuses arrays that overlap.
  *
  * An array that is optional is NULL where it is left out. The loop stands once, in an inline
  * function that is called with the array and without: each call becomes a loop of its own.
@@ -18,19 +19,19 @@ static inline real NAME(direction)(real w, real g, double weight_decay, int maxi
 }
 
 static INLINE void NAME(sgd_loop)(
-    real *restrict w, const real *restrict g, real *restrict b, size_t n, const tgl_sgd *s)
+    real *restrict w, const real *restrict g, real *restrict b, size_t n, const tgl_sgd *p)
 {
-    const real rate = (real)s->lr;
-    const real keep = (real)s->momentum;
-    const real take = (real)(1 - s->dampening);
+    const real lr = (real)p->lr;
+    const real momentum = (real)p->momentum;
+    const real take = (real)(1 - p->dampening);
     for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], s->weight_decay, s->maximize);
+        const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
         real step = d;
         if (b) {
-            b[i] = keep * b[i] + take * d;
-            step = s->nesterov ? d + keep * b[i] : b[i];
+            b[i] = momentum * b[i] + take * d;
+            step = p->nesterov ? d + momentum * b[i] : b[i];
         }
-        w[i] = w[i] - rate * step;
+        w[i] = w[i] - lr * step;
     }
 }
 
@@ -47,13 +48,13 @@ static void NAME(momentum)(void *const *x, size_t n, const void *scalars)
     real *restrict w = x[0];
     const real *restrict g = x[1];
     real *restrict v = x[2];
-    const tgl_momentum *s = scalars;
-    const real rate = (real)s->lr;
-    const real keep = (real)s->momentum;
+    const tgl_momentum *p = scalars;
+    const real lr = (real)p->lr;
+    const real momentum = (real)p->momentum;
     for (size_t i = 0; i < n; i++) {
-        const real d = NAME(direction)(w[i], g[i], s->weight_decay, s->maximize);
-        v[i] = keep * v[i] - rate * d;
-        w[i] = w[i] + (s->nesterov ? keep * v[i] - rate * d : v[i]);
+        const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
+        v[i] = momentum * v[i] - lr * d;
+        w[i] = w[i] + (p->nesterov ? momentum * v[i] - lr * d : v[i]);
     }
 }
 
@@ -63,13 +64,13 @@ static void NAME(adagrad)(void *const *x, size_t n, const void *scalars)
     const real *restrict g = x[1];
     real *restrict s = x[2];
     const tgl_adagrad *p = scalars;
-    const real rate = (real)p->lr;
+    const real lr = (real)p->lr;
     const real inside = (real)p->inside;
     const real outside = (real)p->outside;
     for (size_t i = 0; i < n; i++) {
         const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
         s[i] = s[i] + d * d;
-        w[i] = w[i] - rate * d / (square_root(s[i] + inside) + outside);
+        w[i] = w[i] - lr * d / (square_root(s[i] + inside) + outside);
     }
 }
 
@@ -80,16 +81,16 @@ static void NAME(adadelta)(void *const *x, size_t n, const void *scalars)
     real *restrict s = x[2];
     real *restrict u = x[3];
     const tgl_adadelta *p = scalars;
-    const real rate = (real)p->lr;
-    const real keep = (real)p->rho;
+    const real lr = (real)p->lr;
+    const real rho = (real)p->rho;
     const real take = (real)(1 - p->rho);
     const real eps = (real)p->eps;
     for (size_t i = 0; i < n; i++) {
         real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
-        s[i] = keep * s[i] + take * d * d;
+        s[i] = rho * s[i] + take * d * d;
         d = square_root((u[i] + eps) / (s[i] + eps)) * d;
-        u[i] = keep * u[i] + take * d * d;
-        w[i] = w[i] - rate * d;
+        u[i] = rho * u[i] + take * d * d;
+        w[i] = w[i] - lr * d;
     }
 }
 
@@ -97,18 +98,18 @@ static INLINE void NAME(rmsprop_loop)(
     real *restrict w, const real *restrict g, real *restrict s, real *restrict a,
     real *restrict b, size_t n, const tgl_rmsprop *p)
 {
-    const real rate = (real)p->lr;
-    const real keep = (real)p->alpha;
+    const real lr = (real)p->lr;
+    const real alpha = (real)p->alpha;
     const real take = (real)(1 - p->alpha);
     const real inside = (real)p->inside;
     const real outside = (real)p->outside;
     const real momentum = (real)p->momentum;
     for (size_t i = 0; i < n; i++) {
         real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
-        s[i] = keep * s[i] + take * d * d;
+        s[i] = alpha * s[i] + take * d * d;
         real spread = s[i];
         if (a) {
-            a[i] = keep * a[i] + take * d;
+            a[i] = alpha * a[i] + take * d;
             spread = s[i] - a[i] * a[i];
         }
         d = d / (square_root(spread + inside) + outside);
@@ -116,7 +117,7 @@ static INLINE void NAME(rmsprop_loop)(
             b[i] = momentum * b[i] + d;
             d = b[i];
         }
-        w[i] = w[i] - rate * d;
+        w[i] = w[i] - lr * d;
     }
 }
 
@@ -135,15 +136,15 @@ static void NAME(rmsprop)(void *const *x, size_t n, const void *scalars)
 /* The larger of two; NaN if one of them is. */
 static inline real NAME(larger_or_nan)(real a, real b)
 {
-    return (a >= b) | (a != a) ? a : b;
+    return ((a >= b) | (a != a)) ? a : b;
 }
 
 static INLINE void NAME(adam_loop)(
     real *restrict w, const real *restrict g, real *restrict m, real *restrict v,
     real *restrict x, size_t n, const tgl_adam *p)
 {
-    const real keep1 = (real)p->beta1;
-    const real keep2 = (real)p->beta2;
+    const real beta1 = (real)p->beta1;
+    const real beta2 = (real)p->beta2;
     const real take1 = (real)(1 - p->beta1);
     const real take2 = (real)(1 - p->beta2);
     const real shrink = (real)p->shrink;
@@ -152,8 +153,8 @@ static INLINE void NAME(adam_loop)(
     const real eps = (real)p->eps;
     for (size_t i = 0; i < n; i++) {
         const real d = NAME(direction)(w[i], g[i], p->weight_decay, p->maximize);
-        m[i] = keep1 * m[i] + take1 * d;
-        v[i] = keep2 * v[i] + take2 * d * d;
+        m[i] = beta1 * m[i] + take1 * d;
+        v[i] = beta2 * v[i] + take2 * d * d;
         real top = v[i];
         if (x) {
             top = NAME(larger_or_nan)(x[i], v[i]);

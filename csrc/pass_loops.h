@@ -31,11 +31,11 @@ static void NAME(average)(void *const *x, size_t n, const void *scalars)
 {
     real *restrict a = x[0];
     const real *restrict b = x[1];
-    const double decay = ((const tgl_average *)scalars)->decay;
-    const real keep = (real)decay;
-    const real take = (real)(1 - decay);
+    const tgl_average *p = scalars;
+    const real decay = (real)p->decay;
+    const real take = (real)(1 - p->decay);
     for (size_t i = 0; i < n; i++)
-        a[i] = keep * a[i] + take * b[i];
+        a[i] = decay * a[i] + take * b[i];
 }
 
 static void NAME(add_scaled)(void *const *x, size_t n, const void *scalars)

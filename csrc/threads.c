@@ -146,13 +146,10 @@ static void forget_workers(void)
     pool.left = 0;
 }
 
-static void start_workers(void)
+/* Start what is missing of so many workers, if there are to be that many threads. */
+static void start_workers(size_t workers)
 {
-    static int prepared;
-    if (!prepared)
-        pthread_atfork(NULL, NULL, forget_workers);
-    prepared = 1;
-    while (pool.started < pool.wanted - 1) {
+    while (pool.started < pool.wanted - 1 && (size_t)pool.started < workers) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, work, (void *)(size_t)(pool.started + 1)))
             break; /* then those that there are do the work */
@@ -161,8 +158,16 @@ static void start_workers(void)
     }
 }
 
+static void prepare_for_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_workers);
+}
+
+/* Python sets the number on import: so no lock was ever taken when forks are prepared for. */
 void tgl_set_threads(int threads)
 {
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+    pthread_once(&prepared, prepare_for_forks);
     pthread_mutex_lock(&pool.lock);
     pool.wanted = threads < 1 ? 1 : threads;
     pthread_mutex_unlock(&pool.lock);
@@ -204,7 +209,7 @@ void share_job(part_of_job *part, void *job, size_t n, size_t grain)
         part(job, 0, n);
         return;
     }
-    start_workers();
+    start_workers((n - 1) / grain); /* with the caller, one for each part */
     pool.in_use = 1;
     pool.part = part;
     pool.job = job;

@@ -333,20 +333,46 @@ def test_offset_views_and_their_neighbours(kernel, dtype, body):
     assert all(outer[0] == outer[-1] == 7 for column in around for outer in column)
 
 
-@needs_c
 @every_case
-@every_dtype
-def test_nan_and_inf_flow_as_in_numpy(kernel, options, dtype):
+@pytest.mark.parametrize(("body", "dtype"), [
+    pytest.param("c", np.float32, marks=needs_c), pytest.param("c", np.float64, marks=needs_c),
+    ("python", np.float64)], ids=label)
+def test_nan_and_inf_flow_as_in_numpy(kernel, options, body, dtype):
     columns = columns_of(kernel, [8], dtype, optional=options["optional"])
     columns[0][0][:3] = [np.inf, np.nan, np.finfo(dtype).max]
     columns[1 % len(columns)][0][3:7] = [np.inf, -np.inf, np.nan, np.finfo(dtype).max]
     expected = copies(columns)
     for step in range(1, 4):
         scalars = scalars_of(kernel, options, step)
-        kernels.body("c").update(kernel, columns, scalars, {})
+        kernels.body(body).update(kernel, columns, scalars, {})
         kernels.body("numpy").update(kernel, expected, scalars, {})
     for a, b in zip(columns, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@every_body
+@pytest.mark.parametrize("kernel", ["adagrad", "adadelta", "rmsprop", "adam"])
+def test_without_eps_a_gradient_of_0_gives_nan(kernel, body):
+    """0 / 0; where a gradient is not 0 there is a step as ever. So it is in PyTorch."""
+    columns = columns_of(kernel, [3], np.float64, optional="")
+    columns[1][0][:] = [0.5, 0.0, -0.5]
+    options = {**options_of(kernel), "inside": 0.0, "outside": 0.0, "eps": 0.0,
+               "weight_decay": 0.0}
+    before = columns[0][0].copy()
+    kernels.body(body).update(kernel, columns, scalars_of(kernel, options, 1), {})
+    moved = columns[0][0] - before
+    assert np.isnan(moved).tolist() == [False, True, False]
+
+
+@every_body
+def test_a_variance_that_rounds_below_0_gives_nan(body):
+    """Centered RMSprop: the root of s - a * a, where they should be the same."""
+    columns = columns_of("rmsprop", [2], np.float64, optional="a")
+    columns[2][0][:] = [0.5, 1.0]
+    columns[3][0][:] = [0.9, 0.5]
+    options = {**options_of("rmsprop"), "alpha": 1.0}
+    kernels.body(body).update("rmsprop", columns, options, {})
+    assert np.isnan(columns[0][0]).tolist() == [True, False]
 
 
 @every_optimizer
@@ -565,6 +591,43 @@ def test_refused_array(column, make, error, words, cached, body):
     kernels.body(body).update("adam", expected, scalars, {})
     kernels.body(body).update("adam", good, scalars, cache)
     assert_same_bits(good, expected)
+
+
+@every_body
+def test_nothing_in_place_of_an_array_that_was_copied(body):
+    columns = columns_of("adam", [(2, 3)], np.float32)
+    columns[1][0] = np.asfortranarray(columns[1][0])
+    cache = used_cache(body, columns)
+    columns[1][0] = None
+    assert_refused(body, columns, cache, TypeError, "got NoneType")
+
+
+@every_body
+def test_optional_arrays_are_told_apart(body):
+    """The same arrays in other columns are other arrays."""
+    update = kernels.body(body).update
+    options = options_of("rmsprop")
+    columns = columns_of("rmsprop", [3], np.float64, optional="a")
+    cache = {}
+    update("rmsprop", columns, options, cache)
+    columns[3], columns[4] = columns[4], columns[3]
+    expected = copies(columns)
+    update("rmsprop", expected, options, {})
+    update("rmsprop", columns, options, cache)
+    assert_same_bits(columns, expected)
+
+
+@every_body
+def test_after_a_refusal_the_arrays_of_before_are_read(body):
+    """Two columns that are only read: one is exchanged, the other is wrong."""
+    a, b, c = [np.full(2, number) for number in (0.0, 1.0, 2.0)]
+    cache = {}
+    update = kernels.body(body).update
+    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+    with pytest.raises(ValueError):
+        update("triad", [[a], [b + 5], [np.ones(3)]], {"value": 1.0}, cache)
+    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+    assert a.tolist() == [3.0, 3.0]
 
 
 # Each row: a column, and what it holds for the one tensor of shape (6,), given its w and m.

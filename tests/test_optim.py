@@ -495,6 +495,84 @@ def test_parameters_of_a_group_may_be_exchanged(optimizer, backend):
     assert (second.numpy() < 1).all()
 
 
+def test_after_an_exchange_the_state_has_the_parameters_of_now():
+    first, second, third = leaf(np.ones(2)), leaf(np.ones(3)), leaf(np.ones(1))
+    adam = Adam([("a", first), ("b", third)])
+    take_steps(adam, [first, third], [[np.ones(2), np.ones(1)]])
+    adam.param_groups[0]["params"] = [second, third]
+    assert list(adam.state_dict()["state"]) == ["b"]
+    take_steps(adam, [second, third], [[np.ones(3), np.ones(1)]])
+    state = adam.state_dict()["state"]
+    assert {name: entries["step"] for name, entries in state.items()} == {"a": 1, "b": 2}
+    adam.param_groups[0]["params"] = [("c", second)]
+    adam.step()
+    assert adam.state_dict()["param_groups"][0]["params"] == ["c"]
+
+
+def test_groups_may_be_changed_by_hand():
+    """A group that was appended is completed, in the very dict; one that was removed rests."""
+    first, second = leaf(np.zeros(1)), leaf(np.zeros(1))
+    descent = SGD([first], lr=1.0)
+    take_steps(descent, [first], [[np.ones(1)]])
+    group = {"params": [second], "lr": 0.5}
+    descent.param_groups.append(group)
+    take_steps(descent, [first, second], [[np.ones(1)] * 2])
+    assert (first.item(), second.item()) == (-2.0, -0.5)
+    assert group["params"] == (second,)
+    assert group["momentum"] == 0.0
+    del descent.param_groups[0]
+    descent.step()
+    assert (first.item(), second.item()) == (-2.0, -1.0)
+
+
+@pytest.mark.parametrize(("change", "error", "words"), [
+    (lambda g: g[0].update(params=[scalar() * 2]), ValueError, "can't optimize a non-leaf"),
+    (lambda g: g[0].update(params=[np.ones(1)]), TypeError, "can only optimize"),
+    (lambda g: g[0].update(params={scalar()}), ValueError, "an order that does not change"),
+    (lambda g: g[0].update(params=g[1]["params"]), ValueError, "appear more than once"),
+    (lambda g: g[0].update(params=twice()), ValueError, "appear more than once"),
+    (lambda g: g.append({"params": [scalar()], "lr": -1}), ValueError, "learning rate"),
+    (lambda g: g.append([scalar()]), TypeError, "a parameter group is a dict"),
+], ids=["non-leaf", "array", "set", "of another group", "twice", "group", "no group"])
+def test_a_wrong_change_of_the_groups_is_refused(change, error, words):
+    """At the step, again and again, until it is undone."""
+    first, second = leaf(np.zeros(1)), leaf(np.zeros(1))
+    descent = SGD([{"params": [first]}, {"params": [second]}], lr=1.0)
+    take_steps(descent, [first, second], [[np.ones(1)] * 2])
+    groups = [dict(group) for group in descent.param_groups]
+    change(descent.param_groups)
+    for act in (descent.step, descent.state_dict, descent.step):
+        with pytest.raises(error, match=words):
+            act()
+    assert (first.item(), second.item()) == (-1.0, -1.0)
+    descent.param_groups[:] = groups
+    descent.step()
+    assert (first.item(), second.item()) == (-2.0, -2.0)
+
+
+def test_as_many_names_as_parameters():
+    adam = Adam([("a", scalar()), ("b", scalar())])
+    adam.param_groups[0]["params"] = [scalar()]
+    with pytest.raises(ValueError, match="1 parameters, but 2 names"):
+        adam.step()
+
+
+def test_a_step_may_compute_the_loss():
+    w = leaf(np.array([3.0]))
+    descent = SGD([w], lr=0.25)
+
+    def closure():
+        descent.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with tg.no_grad():
+        assert descent.step(closure).item() == 9.0
+    assert w.item() == 1.5
+    assert descent.step() is None
+
+
 @pytest.mark.skipif(WITHOUT_C, reason="built without C on purpose")
 @every_optimizer
 def test_a_step_is_one_call_however_many_tensors(optimizer, monkeypatch):
@@ -838,6 +916,11 @@ WRONG_STATES = {
     "a missing entry": (lambda s: s["state"][1].pop("v"), "expected entries"),
     "an unknown entry": (lambda s: s["state"][1].update(b=np.zeros(4)), "expected entries"),
     "no state": (lambda s: s.pop("state"), "'state' and 'param_groups'"),
+    "a state of nobody": (lambda s: s["state"].update({"0": s["state"].pop(0)}), "state for"),
+    "a step below 0": (lambda s: s["state"][0].update(step=-1), "a whole number, 0 or more"),
+    "half a step": (lambda s: s["state"][0].update(step=1.5), "a whole number, 0 or more"),
+    "no dict of a state": (lambda s: s["state"].update({0: [1]}), "expected entries"),
+    "no dict of a group": (lambda s: s.update(param_groups=[[0]]), "'param_groups'"),
     "no groups": (lambda s: s.pop("param_groups"), "'state' and 'param_groups'"),
     "a wrong setting": (lambda s: s["param_groups"][0].update(lr=-1), "learning rate"),
 }

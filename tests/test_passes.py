@@ -59,6 +59,32 @@ def test_norm_of_nothing():
     assert utils.clip_grad_norm_([], 1.0).item() == 0.0
 
 
+@pytest.mark.parametrize("order", [2.0, 1.0, math.inf])
+def test_norm_of_what_is_only_read(order):
+    """Arrays of any layout, read-only, overlapping, without elements, or twice the same."""
+    a = np.arange(12, dtype=np.float32).reshape(3, 4)
+    a.flags.writeable = False
+    arrays = [a, a, a.T, a[:, ::2], np.broadcast_to(a[1], (2, 4)), a[:0]]
+    expected = np.linalg.norm(np.concatenate([x.reshape(-1) for x in arrays]), order)
+    got = utils.get_total_norm([tg.as_tensor(x) for x in arrays], order)
+    assert got.item() == pytest.approx(expected, rel=1e-6)
+    assert utils.get_total_norm([tg.as_tensor(a[:0])], order).item() == 0.0
+
+
+def test_one_gradient_for_two_parameters_is_clipped_once():
+    """As in PyTorch it counts twice in the norm."""
+    shared = tg.as_tensor(np.array([3.0, 4.0]))
+    leaves = [tg.Tensor(np.zeros(2), requires_grad=True) for _ in range(2)]
+    for leaf in leaves:
+        leaf.grad = shared
+    shared.numpy().flags.writeable = False
+    assert utils.clip_grad_norm_(leaves, 5 / math.sqrt(2)).item() == \
+        pytest.approx(5 * math.sqrt(2))
+    for leaf in leaves:
+        np.testing.assert_allclose(leaf.grad.numpy(), [1.5, 2.0], rtol=1e-6)
+    assert shared.tolist() == [3.0, 4.0]
+
+
 def test_clip_grad_norm():
     leaves = parameters(scale=10.0)
     before = gradients(leaves)
@@ -135,6 +161,30 @@ def test_average():
     passes.average(averages, weights, 0.9)
     for a, b in zip(averages, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_average_is_checked_before_it_writes():
+    """The good pair, of another dtype, stays as it was beside the wrong one."""
+    averages = [np.zeros(2, np.float32), np.zeros(2)]
+    weights = [np.ones(2, np.float32), np.ones(3)]
+    with pytest.raises(ValueError, match=r"b\[0\] must have shape \(2,\)"):
+        passes.average(averages, weights, 0.5)
+    for decay in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="a decay from 0 to 1; got"):
+            passes.average(averages, averages, decay)
+    assert not any(a.any() for a in averages)
+
+
+def test_gradients_that_overlap_are_refused_before_another_is_changed():
+    leaves = [tg.Tensor(np.zeros(3, dtype), requires_grad=True)
+              for dtype in (np.float32, np.float64, np.float64)]
+    memory = tg.as_tensor(np.full(5, 9.0))
+    leaves[0].grad = np.full(3, 9.0)
+    leaves[1].grad, leaves[2].grad = memory[:3], memory[2:]
+    with pytest.raises(ValueError, match="share memory"):
+        utils.clip_grad_value_(leaves, 1.0)
+    assert leaves[0].grad.tolist() == [9.0, 9.0, 9.0]
+    assert memory.tolist() == [9.0] * 5
 
 
 def test_vectors_and_parameters():

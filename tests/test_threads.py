@@ -192,3 +192,66 @@ def test_after_a_fork():
     """The child has none of the parent's threads; it starts its own, and so does its child."""
     result = run(FORK.format(tests=os.path.dirname(__file__)))
     assert result.stdout.split() == ["True", "0"], result.stderr
+
+
+FORK_UNDER_LOAD = """
+import os, signal, threading
+import numpy as np
+import tinygrad_lite as tg
+
+def optimizer(size):
+    p = tg.Tensor(np.zeros(size, np.float32), requires_grad=True)
+    p.grad = np.ones(size, np.float32)
+    return tg.optim.SGD([p], lr=1.0)
+
+running = True
+
+def work(call):
+    while running:
+        call()
+
+tg.set_num_threads({threads})
+shared = optimizer(100_000)
+calls = [shared.step, optimizer(1).step, optimizer(20_000).step, tg.get_num_threads]
+workers = [threading.Thread(target=work, args=(call,)) for call in calls]
+for worker in workers:
+    worker.start()
+statuses = set()
+for _ in range(100):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)                  # a child that hangs ends itself
+        for call in calls:
+            call()
+        os._exit(0)
+    statuses.add(os.waitpid(child, 0)[1])
+    if statuses != {{0}}:
+        break
+running = False
+print(*statuses)
+"""
+
+
+@needs_c
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fork_while_other_threads_are_at_work(threads):
+    """They may hold any lock, those of C, of the engine and of a shared optimizer."""
+    result = run(FORK_UNDER_LOAD.format(threads=threads))
+    assert result.stdout.split() == ["0"], result.stderr
+
+
+@needs_c
+def test_no_more_threads_are_started_than_a_job_has_parts():
+    code = """
+import os
+import numpy as np
+import tinygrad_lite as tg
+tg.set_num_threads(500)
+p = tg.Tensor(np.zeros(40_000, np.float32), requires_grad=True)
+p.grad = np.ones(40_000, np.float32)
+tg.optim.SGD([p]).step()
+print(len(os.listdir("/proc/self/task")) if os.path.exists("/proc/self/task") else 2)
+"""
+    parts = -(-40_000 // 4096)  # of a block each
+    assert 1 < int(run(code, OPENBLAS_NUM_THREADS="1").stdout) <= parts

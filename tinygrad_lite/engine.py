@@ -22,6 +22,7 @@ follow.
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ContextDecorator
@@ -40,12 +41,14 @@ _latest_change = [0]
 
 # Held while gradients are added to leaves and changes are stamped, by whichever thread.
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # in a child that thread is not there to open it
+    os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def mark_changed(*cells: list[int]) -> None:
     """Stamp the cells of tensors whose data was just changed in place."""
     with _lock:
-        _latest_change[0] = tick = now()
+        _latest_change[0] = tick = next(_clock)
         for cell in cells:
             cell[0] = tick
 

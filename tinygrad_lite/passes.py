@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from . import kernels
 from .engine import Node
+from .kernels.checks import FLOATS
+from .kernels.groups import checked
 from .value import Value
 
 __all__ = [
@@ -50,13 +53,13 @@ def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> float:
 
 def norm(arrays: Iterable[Any], order: float = 2.0) -> float:
     """The norm of all arrays, or numbers, as if they were one vector; see `gradient_norm`."""
-    plain = [np.ascontiguousarray(a) for a in arrays]
-    if order == 2.0 and all(a.dtype in (np.float32, np.float64) for a in plain):
-        groups: dict[np.dtype, list[np.ndarray]] = {}
-        for a in plain:
-            groups.setdefault(a.dtype, []).append(a)
-        return math.sqrt(sum(kernels.body().square_sum(group, {}) for group in groups.values()))
-    flat = [a.reshape(-1).astype(np.float64) for a in plain]
+    plain = [np.asarray(a) for a in arrays]
+    dtypes = dict.fromkeys(a.dtype for a in plain)
+    if order == 2.0 and dtypes.keys() <= set(FLOATS):
+        body = kernels.body()
+        return math.sqrt(sum(body.square_sum([a for a in plain if a.dtype == dtype], {})
+                             for dtype in dtypes))
+    flat = [a.reshape(-1).astype(np.float64) for a in plain if a.size]
     return float(np.linalg.norm(np.concatenate(flat), order)) if flat else 0.0
 
 
@@ -70,12 +73,27 @@ def average(averages: Sequence[np.ndarray], weights: Sequence[np.ndarray],
         decay: how much of the average stays, from 0 to 1.
 
     Raises:
-        TypeError, ValueError: as the kernels, if an array does not fit.
+        TypeError, ValueError: as the kernels, if an array does not fit, or for a decay that is
+            out of range; nothing is changed then.
     """
+    if not 0 <= decay <= 1:
+        raise ValueError(f"average expects a decay from 0 to 1; got {decay}")
+    calls = []
     for same in _by_dtype(averages):
         known = {id(a) for a in same}
         partners = [w for a, w in zip(averages, weights, strict=True) if id(a) in known]
-        kernels.body().update("average", [same, partners], {"decay": decay}, {})
+        calls.append([same, partners])
+    _update_all("average", calls, {"decay": decay}, kernels.body())
+
+
+def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: dict[str, float],
+                body: ModuleType) -> None:
+    """Run a kernel on the columns of each call, once all of them have been checked."""
+    caches: list[dict] = [{} for _ in calls]
+    for columns, cache in zip(calls, caches):
+        checked(kernel, columns, cache)
+    for columns, cache in zip(calls, caches):
+        body.update(kernel, columns, scalars, cache)
 
 
 def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str, float],
@@ -84,8 +102,8 @@ def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str
     arrays, values = _gradients(parameters)
     body = kernels.body(backend)
     pack = np.array([float(p.grad) for p in values])
-    for same in _by_dtype([*arrays, pack] if values else arrays):
-        body.update(kernel, [same], scalars, {})
+    calls = [[same] for same in _by_dtype([*arrays, pack] if values else arrays)]
+    _update_all(kernel, calls, scalars, body)
     for p, number in zip(values, pack.tolist()):
         p.grad = number
 

@@ -72,6 +72,9 @@ int main(void)
     const tgl_adam adam = {0.01, 0.9, 0.999, 1e-8, 0.01, 0.99, 0, 0.1, 0.001};
     const tgl_clip clip = {-0.25, 0.25};
     const double value = 0.3;
+    for (int simd = 0; simd <= TGL_AVX512; simd++)
+        if (tgl_simd_runs(simd))
+            tgl_set_simd(simd); /* the widest in the end */
     check("sgd", TGL_SGD, 2, &sgd);
     check("sgd_momentum", TGL_SGD, 3, &sgd);
     check("sgd_nesterov", TGL_SGD, 3, &nesterov);

@@ -32,37 +32,37 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    lines = {name: "unknown" if fact is None else str(fact) for name, fact in found.items()}
-    if found["advice"] is None:
-        del lines["advice"]
+    lines = {name: _as_text(fact) for name, fact in found.items() if fact is not None}
     width = max(map(len, lines))
-    for name, line in lines.items():
-        print(f"{name:{width}}  {line}")
+    print("\n".join(f"{name:{width}}  {line}" for name, line in lines.items()))
 
 
 def facts() -> dict[str, Any]:
-    """Everything that ``info`` tells, by name; what is unknown is None."""
+    """Everything that ``info`` tells, by name: strings, numbers, lists; None if unknown."""
     core = blas.core_name()
+    choices = _simd_choices()
     return {
         "tinygrad_lite": __version__,
-        "backend": _backend(),
+        "backend": kernels.get_backend(),
+        "chosen by": kernels.VARIABLE if os.environ.get(kernels.VARIABLE) else None,
         "C kernels": _c_kernels(),
-        "instruction set": _instruction_set(),
-        "threads": _threads(),
-        "cores": f"{usable_cores()} for this process",
-        "Python": f"{platform.python_version()}, {platform.platform()}",
+        "instruction set": kernels.body("c").simd() if choices else None,
+        "instruction sets": choices or None,
+        "threads": kernels.get_num_threads(),
+        "cores": usable_cores(),
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
         "NumPy": np.__version__,
-        "BLAS": f"{blas.name()}, kernels for {core or 'an unknown processor'}",
+        "BLAS": blas.name(),
+        "BLAS kernels": core,
         "BLAS threads": blas.threads(),
         "cffi": _version("cffi"),
-        "advice": blas.advice(core, "avx512" in _simd_choices()),
+        "advice": blas.advice(core, "avx512" in choices),
     }
 
 
-def _backend() -> str:
-    """The backend in use, and whether the environment chose it."""
-    name = kernels.get_backend()
-    return f"{name}, by {kernels.VARIABLE}" if os.environ.get(kernels.VARIABLE) else name
+def _as_text(fact: Any) -> str:
+    return ", ".join(fact) if isinstance(fact, list) else str(fact)
 
 
 def _c_kernels() -> str:
@@ -72,25 +72,12 @@ def _c_kernels() -> str:
 
 
 def _simd_choices() -> list[str]:
+    """The instruction sets that there are; none without C."""
     return [] if kernels.why_not_c() else kernels.body("c").simd_choices()
 
 
-def _instruction_set() -> str | None:
-    """The one in use, and those that there are."""
-    if kernels.why_not_c():
-        return None
-    return f"{kernels.body('c').simd()}, of {', '.join(_simd_choices())}"
-
-
-def _threads() -> str:
-    """How many threads share a large update."""
-    if kernels.why_not_c():
-        return "1: only the C kernels have more"
-    return f"{kernels.get_num_threads()} for large updates"
-
-
-def _version(distribution: str) -> str:
+def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "not installed"
+        return None

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import byte_bounds
 
 __all__ = [
     "FLOATS", "check_aligned", "check_is_array", "check_kind", "check_written",
-    "refuse_overlap",
+    "is_kind", "refuse_overlap",
 ]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -23,6 +23,11 @@ def check_is_array(name: str, array: Any) -> None:
             f"{name} must be a numpy.ndarray, got {type(array).__name__}; "
             "pass numpy.asarray of it"
         )
+
+
+def is_kind(array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> bool:
+    """Whether `check_kind` would let an array pass: quick, and without a name for it."""
+    return type(array) is np.ndarray and array.dtype == dtype and array.shape == shape
 
 
 def check_kind(name: str, array: Any, dtype: np.dtype, shape: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ it. The formulas are in csrc/kernels.h. Imports the standard library only.
 
 from typing import NamedTuple
 
-__all__ = ["KERNELS", "OPTIMIZERS", "Kernel"]
+__all__ = ["KERNELS", "OPTIMIZERS", "PASSES", "ROWS", "Kernel"]
 
 
 class Kernel(NamedTuple):
@@ -66,3 +66,6 @@ PASSES = {
 }
 
 KERNELS = {**OPTIMIZERS, **PASSES}
+
+# With what writes no array, but gives a number.
+ROWS = {**KERNELS, "square_sum": Kernel(("a",), (), reads=("a",))}

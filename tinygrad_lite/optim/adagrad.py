@@ -26,7 +26,7 @@ class Adagrad(Optimizer):
     eps = 1e-7; PyTorch's 1e-10 is the default here.
 
     Args:
-        params: leaf Tensors or Values, or parameter groups.
+        params: leaf Tensors or Values, named or not, or parameter groups.
         lr: learning rate, 0 or more.
         lr_decay: how fast the rate falls with the steps, 0 or more.
         weight_decay: factor of w added to the gradient, 0 or more.

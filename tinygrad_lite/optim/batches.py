@@ -22,13 +22,23 @@ _GRADIENT = attrgetter("_grad._data")
 
 
 class State:
-    """What an optimizer keeps of a parameter: how many steps it took, and its arrays."""
+    """What an optimizer keeps of a parameter: how many steps it took, and its arrays.
 
-    __slots__ = ("arrays", "step")
+    Attributes:
+        count: a list of one number, the steps; parameters of one batch share it.
+        arrays: by letter, each of the parameter's shape.
+    """
+
+    __slots__ = ("arrays", "count")
 
     def __init__(self, step: int, arrays: dict[str, np.ndarray]) -> None:
-        self.step = step
+        self.count = [step]
         self.arrays = arrays
+
+    @property
+    def step(self) -> int:
+        """How many steps the parameter took."""
+        return self.count[0]
 
 
 class Pack:
@@ -59,11 +69,11 @@ class Batch:
 
     Attributes:
         params: the parameters, all of one dtype.
-        states: the state of each; all have taken the same number of steps.
+        states: the state of each; they share one count of steps.
         fresh: whether some of their arrays have only just been made.
-        step: how many steps they have taken.
-        columns: the arrays of the states for each letter, none for one left out; tuples,
-            which the kernels know again at once.
+        columns: what the kernel takes: weights, gradients, then the arrays of the states by
+            letter, none for one left out. A column is a new tuple if, and only if, one of its
+            arrays was exchanged: so the kernels know the others at once.
         cache: what the kernels keep for this batch.
     """
 
@@ -72,29 +82,42 @@ class Batch:
         self.params = params
         self.states = states
         self.fresh = fresh
-        self.step = states[0].step
-        self.columns = [tuple(s.arrays[x] for s in states) if x else () for x in letters]
         self.cache: dict[str, Any] = {}
+        self._count = [states[0].step]  # not the one of a batch that these were part of
+        for state in states:
+            state.count = self._count
         self._pack = pack
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
+        unknown = (None,) * len(params)
+        self.columns: tuple[tuple, ...] = (unknown, unknown, *(
+            tuple(s.arrays[x] for s in states) if x else () for x in letters))
 
-    def arrays(self) -> list[Sequence[np.ndarray]]:
-        """The columns that the kernel takes: weights, gradients, then those of the states.
+    @property
+    def step(self) -> int:
+        """How many steps the parameters have taken."""
+        return self._count[0]
+
+    def look(self) -> None:
+        """Bring the columns up to date, where weights or gradients were exchanged.
 
         Raises:
             AttributeError: if a Tensor has no gradient.
         """
+        w, g, *rest = self.columns
         if self._pack.values:  # their views hold what `Pack.load` copied
             views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
-            return [[w for w, _ in views], [g for _, g in views], *self.columns]
-        return [list(map(_DATA, self.params)), list(map(_GRADIENT, self.params)), *self.columns]
+            self.columns = (tuple(w for w, _ in views), tuple(g for _, g in views), *rest)
+            return
+        if not all(map(is_, map(_DATA, self.params), w)):
+            w = tuple(map(_DATA, self.params))
+            self.columns = (w, g, *rest)
+        if not all(map(is_, map(_GRADIENT, self.params), g)):
+            self.columns = (w, tuple(map(_GRADIENT, self.params)), *rest)
 
     def finish(self) -> None:
         """Count a step that was taken."""
-        self.step += 1
+        self._count[0] += 1
         self.fresh = False
-        for state in self.states:
-            state.step = self.step
         mark_changed(*self._cells)
 
 
@@ -110,40 +133,45 @@ class Plan:
         self._all_were_ready = False
 
     def batches(self, letters: Sequence[str | None],
-                complete: Callable[[Node], tuple[State, bool]]
-                ) -> list[tuple[Batch, list[Sequence[np.ndarray]]]]:
-        """The batches of the parameters that have a gradient, each with its arrays.
+                complete: Callable[[dict, Sequence[str | None], Node], tuple[State, bool]],
+                group: dict[str, Any]) -> list[Batch]:
+        """The batches of the parameters that have a gradient, with their columns of now.
 
         Args:
             letters: of the arrays that the kernel takes for each, None for one left out.
-            complete: gives a parameter's state with these arrays, and whether it is fresh.
+            complete: ``complete(group, letters, p)`` is a parameter's state with these
+                arrays, and whether it is fresh.
         """
         if self._all_were_ready and letters == self._letters:
             try:
-                return [(batch, batch.arrays()) for batch in self._batches]
+                for batch in self._batches:
+                    batch.look()
+                return self._batches
             except AttributeError:
                 pass  # one of them has no gradient now
         self.pack.load()
         ready = [p for p in self.params if p._grad is not None]
         if letters != self._letters or not _same(ready, self._ready):
-            self._batches = self._split(ready, letters, complete)
+            found = [(p, *complete(group, letters, p)) for p in ready]
+            self._batches = self._split(found, letters)
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
-        return [(batch, batch.arrays()) for batch in self._batches]
+        for batch in self._batches:
+            batch.look()
+        return self._batches
 
-    def _split(self, ready: list[Node], letters: Sequence[str | None],
-               complete: Callable[[Node], tuple[State, bool]]) -> list[Batch]:
+    def _split(self, found: list[tuple[Node, State, bool]],
+               letters: Sequence[str | None]) -> list[Batch]:
         """The parameters by what those of one call must have in common."""
-        found: dict[tuple, tuple[list, list]] = {}
-        for p in ready:
-            state, fresh = complete(p)
+        alike: dict[tuple, tuple[list, list]] = {}
+        for p, state, fresh in found:
             key = state.step, fresh, np.dtype(getattr(p, "dtype", np.float64))
-            params, states = found.setdefault(key, ([], []))
+            params, states = alike.setdefault(key, ([], []))
             params.append(p)
             states.append(state)
         return [Batch(params, states, fresh, self.pack, letters)
-                for (_, fresh, _), (params, states) in found.items()]
+                for (_, fresh, _), (params, states) in alike.items()]
 
 
 def _same(nodes: list[Node], others: list[Node]) -> bool:

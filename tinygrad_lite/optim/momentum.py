@@ -33,7 +33,7 @@ class Momentum(Optimizer):
     Nesterov's form.
 
     Args:
-        params: leaf Tensors or Values, or parameter groups.
+        params: leaf Tensors or Values, named or not, or parameter groups.
         lr: learning rate eta, 0 or more.
         momentum: alpha, 0 or more.
         weight_decay: factor of w added to the gradient, 0 or more.

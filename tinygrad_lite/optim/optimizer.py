@@ -6,15 +6,16 @@ class gathers the arrays of a parameter group and hands them over in one call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from .. import kernels, passes
-from ..engine import Node
+from ..engine import Node, enable_grad
 from ..kernels.groups import checked, plain_scalars
 from ..value import Value
 from .batches import Batch, Plan, State
@@ -57,7 +58,7 @@ class Optimizer:
         self.steps_taken = 0
         self._states: dict[Node, State] = {}
         self._plans: list[Plan] = []
-        self._lock = Lock()  # C runs without the interpreter's own
+        self._lock = _new_lock()  # C runs without the interpreter's own
         groups = as_groups(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -84,22 +85,33 @@ class Optimizer:
 
     # ---- the step ----------------------------------------------------------------------
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; the others, and their counts, rest.
+
+        Args:
+            closure: called first, if given: clears the gradients, computes the loss, and
+                calls `backward`.
+
+        Returns:
+            What the closure returned; None without one.
 
         Raises:
             TypeError, ValueError: if an array does not fit; nothing is changed then.
         """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         with self._lock:
             body = kernels.body(self.backend)
             calls = self._calls()
             if len(calls) > 1:  # of a single one, update() itself checks all before it writes
-                for batch, columns, scalars in calls:
+                for batch, scalars in calls:
                     plain_scalars(self.kernel, scalars)
-                    checked(self.kernel, columns, batch.cache)
+                    checked(self.kernel, batch.columns, batch.cache)
             try:
-                for batch, columns, scalars in calls:
-                    body.update(self.kernel, columns, scalars, batch.cache)
+                for batch, scalars in calls:
+                    body.update(self.kernel, batch.columns, scalars, batch.cache)
                     if batch.fresh:
                         self._states.update(zip(batch.params, batch.states))
                     batch.finish()
@@ -107,20 +119,20 @@ class Optimizer:
                 for plan in self._plans:
                     plan.pack.store()
             self.steps_taken += 1
+        return loss
 
-    def _calls(self) -> list[tuple[Batch, list[Sequence[np.ndarray]], dict[str, Any]]]:
-        """The calls of the kernel that make a step: a batch, its arrays and scalars each."""
+    def _calls(self) -> list[tuple[Batch, dict[str, Any]]]:
+        """The calls of the kernel that make a step: a batch and the scalars for each."""
+        if len(self._plans) != len(self.param_groups):
+            self._follow_groups()
         calls = []
-        for i, group in enumerate(self.param_groups):
+        for plan, group in zip(self._plans, self.param_groups):
+            if plan.params is not group["params"]:
+                self._follow_groups()
+                return self._calls()
             letters = self._letters(group)
-            plan = self._plans[i]
-            if plan.params is not group["params"]:  # the user gave the group others
-                plan = self._plans[i] = Plan(tuple(group["params"]))
-                group["params"] = plan.params
-            complete = partial(self._complete, group, letters)
-            for batch, columns in plan.batches(letters, complete):
-                calls.append((batch, columns,
-                              self._scalars(group, batch.step + 1, batch.fresh)))
+            for batch in plan.batches(letters, self._complete, group):
+                calls.append((batch, self._scalars(group, batch.step + 1, batch.fresh)))
         return calls
 
     def _complete(self, group: dict[str, Any], letters: Iterable[str | None],
@@ -173,12 +185,34 @@ class Optimizer:
         complete = {**self.defaults, **group, "params": tuple(params)}
         if names is not None:
             complete["param_names"] = names
+        names = complete.get("param_names")
+        if names is not None and len(names) != len(params):
+            raise ValueError(f"a parameter group has {len(params)} parameters, but "
+                             f"{len(names)} names; give it pairs of name and parameter")
         self._refuse_unknown(complete)
         check_switches(complete)
         self._check(complete)
         self._refuse_known(params, names)
         self.param_groups.append(complete)
         self._plans.append(Plan(complete["params"]))
+
+    def _follow_groups(self) -> None:
+        """Take over what the user put in the place of parameters or groups, checked as ever."""
+        groups, plans = self.param_groups, self._plans
+        if len(plans) == len(groups) \
+                and all(plan.params is group["params"] for plan, group in zip(plans, groups)):
+            return
+        self.param_groups, self._plans = [], []
+        try:
+            for group in groups:
+                self.add_param_group(group)
+        except BaseException:
+            self._plans = plans
+            raise
+        finally:
+            complete, self.param_groups = self.param_groups, groups
+        for group, new in zip(groups, complete):
+            group.update(new)
 
     def _refuse_unknown(self, group: Mapping[str, Any]) -> None:
         """Raise TypeError for a setting of another optimizer, or one that is misspelt."""
@@ -229,11 +263,14 @@ class Optimizer:
         A parameter is called by its name, if the optimizer was given names, and otherwise by
         its place in the order. Only numbers, strings, tuples and NumPy arrays are in it.
         """
+        self._follow_groups()
         key = dict(zip(self._ordered(), self._keys()))
         state = {}
-        for p, known in self._states.items():
-            arrays = {letter: array.copy() for letter, array in known.arrays.items()}
-            state[key[p]] = {"step": known.step, **arrays}
+        for p, called in key.items():
+            if p in self._states:
+                known = self._states[p]
+                arrays = {letter: array.copy() for letter, array in known.arrays.items()}
+                state[called] = {"step": known.step, **arrays}
         groups = []
         for group in self.param_groups:
             settings = {name: x for name, x in group.items() if name != "param_names"}
@@ -249,11 +286,8 @@ class Optimizer:
             ValueError: if groups, parameters or shapes differ; nothing is changed then.
             TypeError: for a setting that this optimizer does not have, likewise.
         """
-        if not isinstance(state_dict, Mapping) \
-                or not {"state", "param_groups"} <= state_dict.keys():
-            raise ValueError("expected a dict with 'state' and 'param_groups', as state_dict() "
-                             f"returns; got {state_dict!r:.60}")
-        groups = state_dict["param_groups"]
+        self._follow_groups()
+        groups = _saved_groups(state_dict)
         for group in groups:
             self._refuse_unknown(group)
         key = self._match(groups)
@@ -263,6 +297,10 @@ class Optimizer:
             check_switches(group)
             self._check(group)
         saved = state_dict["state"]
+        unknown = [k for k in saved if k not in key.values()]
+        if unknown:
+            raise ValueError(f"loaded state dict has a state for {unknown}, which none of its "
+                             f"groups has as a parameter; they have {list(key.values())}")
         states = {p: self._adopt(p, k, saved[k]) for p, k in key.items() if k in saved}
         for old, new in zip(self.param_groups, fresh):
             old.update(new)
@@ -291,16 +329,21 @@ class Optimizer:
         """A parameter's state from a saved one, copied; ValueError if it does not fit."""
         like = np.empty(1) if isinstance(p, Value) else p._data
         known = {"step", *self.letters}
-        if not known - set(self.spare) <= set(saved) <= known:
+        if not isinstance(saved, Mapping) \
+                or not known - set(self.spare) <= set(saved) <= known:
             raise ValueError(f"state of parameter {key}: expected entries "
                              f"{['step', *self.letters]}; got {list(saved)}")
+        step = float(saved["step"])
+        if not (step >= 0 and step.is_integer()):
+            raise ValueError(f"state 'step' of parameter {key}: expected a whole number, 0 or "
+                             f"more; got {saved['step']!r}")
         arrays = {}
         for letter in [x for x in self.letters if x in saved]:
             arrays[letter] = np.array(saved[letter], dtype=like.dtype, order="C")
             if arrays[letter].shape != like.shape:
                 raise ValueError(f"state '{letter}' of parameter {key}: expected shape "
                                  f"{like.shape}; got {arrays[letter].shape}")
-        return State(int(saved["step"]), arrays)
+        return State(int(step), arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the plans, which point into memory, when copied or pickled."""
@@ -309,7 +352,7 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._plans = [Plan(group["params"]) for group in self.param_groups]
-        self._lock = Lock()
+        self._lock = _new_lock()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -317,3 +360,33 @@ class Optimizer:
             lines.append(f"  group {i}: {len(group['params'])} parameters")
             lines += [f"    {key}: {group[key]}" for key in self.defaults]
         return "\n".join([*lines, ")"])
+
+
+def _saved_groups(state_dict: Any) -> list[Mapping[str, Any]]:
+    """The parameter groups of what `state_dict` returned; ValueError for anything else."""
+    if isinstance(state_dict, Mapping) and {"state", "param_groups"} <= state_dict.keys() \
+            and isinstance(state_dict["state"], Mapping):
+        groups = list(state_dict["param_groups"])
+        if all(isinstance(group, Mapping) and "params" in group for group in groups):
+            return groups
+    raise ValueError("expected a dict with 'state' and 'param_groups', as state_dict() "
+                     f"returns; got {state_dict!r:.60}")
+
+
+_locks: WeakSet = WeakSet()
+
+
+def _new_lock() -> Lock:
+    """A lock that a fork leaves open in the child, where the thread that held it is not."""
+    lock = Lock()
+    _locks.add(lock)
+    return lock
+
+
+def _open_locks() -> None:
+    for lock in _locks:
+        lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_locks)

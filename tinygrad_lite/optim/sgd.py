@@ -28,7 +28,7 @@ class SGD(Optimizer):
     learning" (2013) for Nesterov's form.
 
     Args:
-        params: leaf Tensors or Values, or parameter groups.
+        params: leaf Tensors or Values, named or not, or parameter groups.
         lr: learning rate, 0 or more.
         momentum: factor of the buffer, 0 or more.
         dampening: share of the gradient kept out of the buffer.

@@ -1,9 +1,10 @@
 """The update of a group of tensors by one call of C, which runs without the GIL.
 
 A group keeps its tables of pointers. A pointer is taken again only where an array was
-exchanged, as gradients are at each step; a view pins the memory that it points to.
+exchanged, as gradients are at each step; a view keeps the array that it points into alive.
 """
 
+from collections.abc import Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
@@ -34,7 +35,7 @@ def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) 
 
 def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
     """The sum of squares; see `tinygrad_lite.kernels.numpy_arrays.square_sum`."""
-    tables = tables_of(checked("scale", [arrays], cache))
+    tables = tables_of(checked("square_sum", [arrays], cache))
     blocks = sum(-(-array.size // lib.TGL_BLOCK) for array in arrays)
     return lib.tgl_square_sum(tables.is_double, tables.group, ffi.new("double[]", blocks))
 
@@ -56,8 +57,8 @@ class Tables:
     Attributes:
         is_double: whether the arrays are float64.
         group: the struct that points to the tables and sizes.
-        scalars: the struct of the kernel's scalars, written before each call.
-        arrays: for each letter the list of arrays that its table points into.
+        scalars: the struct of the kernel's scalars, written before each call; NULL if none.
+        arrays: for each letter the arrays that its table points into.
     """
 
     __slots__ = ("arrays", "group", "is_double", "letters", "pointer", "scalars", "sizes",
@@ -68,7 +69,7 @@ class Tables:
         tensors = len(columns[0])
         self.is_double = group.dtype == DOUBLE
         self.pointer = POINTERS[group.dtype]
-        self.scalars = ffi.new(STRUCTS[group.kernel])
+        self.scalars = ffi.new(STRUCTS[group.kernel]) if group.kernel in STRUCTS else ffi.NULL
         self.arrays: list[Any] = [None] * len(columns)
         self.views: list[Any] = [None] * len(columns)
         self.tables = [ffi.new(TABLE, tensors) if column else ffi.NULL for column in columns]
@@ -81,9 +82,9 @@ class Tables:
         self.group = ffi.new("tgl_group *",
                              (self.letters, self.sizes, tensors, elements))
 
-    def take(self, i: int, arrays: list[np.ndarray]) -> None:
+    def take(self, i: int, arrays: Sequence[np.ndarray]) -> None:
         """Point the table of letter i into these arrays."""
-        # A view is a pointer to the first element that keeps the array's memory in place.
+        # A view is a pointer to the first element, and keeps the array alive.
         self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
         self.tables[i][0:len(arrays)] = self.views[i]
         self.arrays[i] = arrays

@@ -51,13 +51,13 @@ def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
     """The sum of the squares of all elements, in double: the square of the norm.
 
     Args:
-        arrays: all float32 or all float64; those that are not C-contiguous are refused.
+        arrays: all float32 or all float64, in any layout; they are only read.
         cache: as in `update`.
 
     Raises:
         TypeError, ValueError: as `update`.
     """
-    group = checked("scale", [arrays], cache)
+    group = checked("square_sum", [arrays], cache)
     with np.errstate(all="ignore"):
         sums = [passes.square_sum_of_array(a) for a in group.columns[0] if a.size]
     return float(reduce(add, np.concatenate(sums).tolist(), 0.0)) if sums else 0.0

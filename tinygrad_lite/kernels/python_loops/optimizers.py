@@ -3,12 +3,13 @@
 A body takes flat lists of floats and updates all but the gradient ``g`` in place. Names,
 arguments and the order of lines are those of numpy_arrays/optimizers.py and of
 csrc/optimizer_loops.h; the formulas and their sources are in csrc/kernels.h. Python computes
-in double throughout, so a float32 result differs from C's in its last digits. A division by
-0, which is inf or NaN in C (``eps`` = 0 and a gradient that was always 0), raises
-ZeroDivisionError.
+in double throughout, so a float32 result differs from C's in its last digits. Python raises
+ZeroDivisionError where C gives inf or NaN; update.py then calls a body again with numbers of
+NumPy's, which do as C does.
 """
 
-from math import isnan, sqrt
+import math
+from math import isnan
 
 __all__ = ["adadelta", "adagrad", "adam", "momentum", "rmsprop", "sgd"]
 
@@ -90,3 +91,8 @@ def adam(w, g, m, v, x, lr, beta1, beta2, eps, weight_decay, shrink, maximize, c
 def larger(a, b):
     """The larger of two; NaN if one of them is."""
     return a if a >= b or isnan(a) else b
+
+
+def sqrt(x):
+    """The square root; NaN of a number below 0, as in C."""
+    return math.sqrt(x) if x >= 0 else math.nan

@@ -25,7 +25,13 @@ def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) 
     results = []
     for k in range(len(group.columns[0])):
         lists = [c[k].ravel().tolist() if c else None for c in group.columns]
-        body(*lists, *numbers)
+        try:
+            body(*lists, *numbers)
+        except ZeroDivisionError:
+            lists = [list(c[k].ravel().astype(np.float64)) if c else None
+                     for c in group.columns]
+            with np.errstate(all="ignore"):  # NumPy's numbers divide by 0, as C does
+                body(*lists, *numbers)
         results.append(lists)
     for k, lists in enumerate(results):
         write_back(group, k, lists)
@@ -40,7 +46,7 @@ def write_back(group: Group, k: int, lists: list[Any]) -> None:
 
 def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
     """The sum of squares; see `tinygrad_lite.kernels.numpy_arrays.square_sum`."""
-    group = checked("scale", [arrays], cache)
+    group = checked("square_sum", [arrays], cache)
     total = 0.0
     for array in group.columns[0]:
         for number in array.ravel().tolist():
