@@ -3,8 +3,8 @@
 #include "dispatch.h"
 #include "threads.h"
 
-/* Groups of up to so many elements stay with the caller: to wake another thread takes as long as
- * they do. Measured; see the benchmarks of the updates. */
+/* Groups of up to so many elements stay with the caller: to wake another thread takes as long
+ * as they do. Measured; see the benchmarks of the updates. */
 enum { FEW = 8 * TGL_BLOCK };
 
 /* Arrays of a kernel, at most. */

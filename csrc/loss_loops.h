@@ -1,7 +1,8 @@
 /* loss_loops.h: softmax cross-entropy over rows of logits, the losses and their gradient.
  *
- * loops.h includes this file for each type, and defines what depends on the type. `restrict` holds because Python allocates the outputs afresh. Rows do
- * not touch one another, so any range of rows [start, end) is a piece of work of its own.
+ * loops.h includes this file for each type, and defines what depends on the type. `restrict`
+ * holds because Python allocates the outputs afresh. Rows do not touch one another, so any
+ * range of rows [start, end) is a piece of work of its own.
  *
  * The loops are plain ones that compilers turn into wide vectors: a row is often shorter
  * than a vector (10 classes), so e^x runs over a block of whole rows at once; and a sum or a

@@ -33,9 +33,11 @@ static void fill_arrays(void)
     state = 1;
     for (int a = 0; a < MOST_ARRAYS; a++)
         for (int i = 0; i < N; i++) {
-            /* w and g of either sign, state positive; the mean square (2) above the square of
-             * the mean (3), for the root of less than 0 is a NaN with the sign of the machine */
-            doubles[a][i] = a < 2 ? next_number() - 0.5 : a == 2 ? next_number() + 1 : next_number();
+            /* w and g of either sign, state positive; the mean square, array 2, above the
+             * square of the mean, array 3: the root of less than 0 is a NaN, whose sign is the
+             * machine's */
+            const double shift = a < 2 ? -0.5 : a == 2 ? 1 : 0;
+            doubles[a][i] = next_number() + shift;
             floats[a][i] = (float)doubles[a][i];
         }
 }

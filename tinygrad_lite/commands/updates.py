@@ -191,7 +191,8 @@ def random_arrays(case: Case, seed: int) -> Iterator[np.ndarray]:
     random = np.random.default_rng(seed)
     whole, more = divmod(case.parameters, case.tensors)
     for k in range(case.tensors):
-        yield random.standard_normal(whole + (k < more), case.dtype)  # type: ignore[call-overload]
+        size = whole + (k < more)
+        yield random.standard_normal(size, case.dtype)  # type: ignore[call-overload]
 
 
 def backends() -> list[str]:

@@ -191,7 +191,8 @@ def _owners(graph: Graph, model: Module) -> list[tuple[str, ...] | None]:
         elif found and None not in found:
             joins = len(found) > 1 and len(set(found)) == 1
             if weights or leads_on[i] or joins:
-                owner = tuple(os.path.commonprefix(found))  # type: ignore[arg-type]  # of tuples too
+                # of tuples it works too, which its annotation does not say
+                owner = tuple(os.path.commonprefix(found))  # type: ignore[arg-type]
         owners.append(owner)
         pure.append(id(x) in graph.parameters or _only_reads(x, len(weights)))
     return owners
