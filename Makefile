@@ -41,7 +41,9 @@ sanitize: $(VENV)/installed-test  ## test the C kernels under address and undefi
 	--build-base build/sanitize --build-lib build/sanitize/lib
 	LD_PRELOAD="$$($${CC:-cc} -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	PYTHONPATH=build/sanitize/lib $(BIN)/pytest -q -p no:cacheprovider \
-	tests/test_kernels.py tests/test_loss_kernels.py tests/test_passes.py tests/test_optim.py
+	tests/test_kernels.py tests/test_loss_kernels.py tests/test_passes.py tests/test_optim.py \
+	tests/test_simd_of_layers.py tests/test_convolution.py tests/test_pooling.py \
+	tests/test_batchnorm.py tests/test_embedding.py tests/test_threads.py
 
 cross: $(VENV)/installed-test  ## compile the C kernels with Clang, and for aarch64 under qemu, and compare their bits
 	$(BIN)/python tests/cross/cross_check.py

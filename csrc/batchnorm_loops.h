@@ -1,9 +1,9 @@
 /* batchnorm_loops.h: batch normalization and its gradients.
  *
- * batchnorm.c includes this file once for each type (hence no include guard). Numbers of one
- * channel lie in n rows of s neighbours; where s is 1, neighbours are of different channels
- * instead, and the loops go over up to BLOCK channels side by side. Sums run in double and in
- * LANES parts, which a wide vector adds at once: they agree with NumPy's to rounding.
+ * loops.h includes this file for each type. Numbers of one channel lie in n rows of s
+ * neighbours; where s is 1, neighbours are of different channels instead, and the loops go over
+ * up to CHANNELS of them side by side. Sums run in double and in LANES parts, which a wide
+ * vector adds at once: they agree with NumPy's to rounding.
  * `restrict` holds because Python allocates the outputs afresh.
  */
 
@@ -84,7 +84,7 @@ static inline void NAME(normalize_row)(
         y[j] = (x[j] - middle) * scale + shift;
 }
 
-WIDE static void NAME(batch_norm_of_rows)(
+static void NAME(batch_norm_of_rows)(
     real *restrict y, real *restrict mean, real *restrict var,
     real *restrict running_mean, real *restrict running_var,
     const real *restrict x, const real *restrict w, const real *restrict b,
@@ -111,7 +111,7 @@ WIDE static void NAME(batch_norm_of_rows)(
     }
 }
 
-WIDE static void NAME(normalize_rows)(
+static void NAME(normalize_rows)(
     real *restrict y, const real *restrict x, const real *restrict w, const real *restrict b,
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end)
@@ -124,7 +124,7 @@ WIDE static void NAME(normalize_rows)(
         }
 }
 
-WIDE static void NAME(slopes_of_rows)(
+static void NAME(slopes_of_rows)(
     real *restrict dx, real *restrict dw, real *restrict db,
     const real *restrict g, const real *restrict x, const real *restrict w,
     const real *restrict mean, const real *restrict var,
@@ -155,17 +155,17 @@ WIDE static void NAME(slopes_of_rows)(
     }
 }
 
-/* ---- s = 1: up to BLOCK channels, beginning with channel k, side by side ---- */
+/* ---- s = 1: up to CHANNELS channels, beginning with channel k, side by side ---- */
 
 /* mean and var of those channels, and the running ones that follow */
-WIDE static void NAME(moments_of_columns)(
+static void NAME(moments_of_columns)(
     real *restrict mean, real *restrict var,
     real *restrict running_mean, real *restrict running_var, const real *restrict x,
     size_t n, size_t c, double share, size_t k, size_t channels)
 {
     const double m = (double)count(n);
-    double total[BLOCK] = {0};
-    double squares[BLOCK] = {0};
+    double total[CHANNELS] = {0};
+    double squares[CHANNELS] = {0};
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < channels; l++)
             total[l] += (double)x[i * c + k + l];
@@ -184,12 +184,12 @@ WIDE static void NAME(moments_of_columns)(
     }
 }
 
-WIDE static void NAME(normalize_columns)(
+static void NAME(normalize_columns)(
     real *restrict y, const real *restrict x, const real *restrict w, const real *restrict b,
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, double eps, size_t k, size_t channels)
 {
-    real scale[BLOCK];
+    real scale[CHANNELS];
     for (size_t l = 0; l < channels; l++)
         scale[l] = (real)((double)w[k + l] / sqrt((double)var[k + l] + eps));
     for (size_t i = 0; i < n; i++)
@@ -197,18 +197,18 @@ WIDE static void NAME(normalize_columns)(
             y[i * c + k + l] = (x[i * c + k + l] - mean[k + l]) * scale[l] + b[k + l];
 }
 
-WIDE static void NAME(slopes_of_columns)(
+static void NAME(slopes_of_columns)(
     real *restrict dx, real *restrict dw, real *restrict db,
     const real *restrict g, const real *restrict x, const real *restrict w,
     const real *restrict mean, const real *restrict var,
     size_t n, size_t c, double eps, int training, size_t k, size_t channels)
 {
     const double m = (double)count(n);
-    double total[BLOCK] = {0};
-    double products[BLOCK] = {0};
-    real scale[BLOCK];
-    real shift[BLOCK];
-    real slope[BLOCK];
+    double total[CHANNELS] = {0};
+    double products[CHANNELS] = {0};
+    real scale[CHANNELS];
+    real shift[CHANNELS];
+    real slope[CHANNELS];
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < channels; l++) {
             const double d = (double)g[i * c + k + l];
@@ -230,9 +230,9 @@ WIDE static void NAME(slopes_of_columns)(
         }
 }
 
-/* The exported functions: one layout or the other. */
+/* One layout or the other. */
 
-void NAME(tgl_batch_norm)(
+static void NAME(batch_norm)(
     real *y, real *mean, real *var, real *running_mean, real *running_var,
     const real *x, const real *w, const real *b,
     size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end)
@@ -246,7 +246,7 @@ void NAME(tgl_batch_norm)(
             y, mean, var, running_mean, running_var, x, w, b, n, c, s, eps, share, begin, end);
         return;
     }
-    for (size_t k = begin; k < end; k += BLOCK) {
+    for (size_t k = begin; k < end; k += CHANNELS) {
         const size_t channels = block(end - k);
         NAME(moments_of_columns)(
             mean, var, running_mean, running_var, x, n, c, share, k, channels);
@@ -254,7 +254,7 @@ void NAME(tgl_batch_norm)(
     }
 }
 
-void NAME(tgl_normalize)(
+static void NAME(normalize)(
     real *y, const real *x, const real *w, const real *b, const real *mean, const real *var,
     size_t n, size_t c, size_t s, double eps, size_t begin, size_t end)
 {
@@ -262,11 +262,11 @@ void NAME(tgl_normalize)(
         NAME(normalize_rows)(y, x, w, b, mean, var, n, c, s, eps, begin, end);
         return;
     }
-    for (size_t k = begin; k < end; k += BLOCK)
+    for (size_t k = begin; k < end; k += CHANNELS)
         NAME(normalize_columns)(y, x, w, b, mean, var, n, c, eps, k, block(end - k));
 }
 
-void NAME(tgl_batch_norm_slopes)(
+static void NAME(batch_norm_slopes)(
     real *dx, real *dw, real *db, const real *g, const real *x, const real *w,
     const real *mean, const real *var,
     size_t n, size_t c, size_t s, double eps, int training, size_t begin, size_t end)
@@ -276,7 +276,7 @@ void NAME(tgl_batch_norm_slopes)(
             dx, dw, db, g, x, w, mean, var, n, c, s, eps, training, begin, end);
         return;
     }
-    for (size_t k = begin; k < end; k += BLOCK)
+    for (size_t k = begin; k < end; k += CHANNELS)
         NAME(slopes_of_columns)(
             dx, dw, db, g, x, w, mean, var, n, c, eps, training, k, block(end - k));
 }

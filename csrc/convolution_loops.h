@@ -1,8 +1,8 @@
 /* convolution_loops.h: the columns of a convolution, and their adjoint.
  *
- * convolution.c includes this file once for each type (hence no include guard). A loop copies
- * or adds one row of windows at a time, in the order of numpy_arrays.py: C and NumPy agree to
- * the last bit. `restrict` holds because Python allocates the output afresh.
+ * loops.h includes this file for each type. A loop copies or adds one row of windows at a
+ * time, in the order of the NumPy body: C and NumPy agree to the last bit. `restrict` holds
+ * because Python allocates the output afresh.
  */
 
 /* row[ox] = line[ox * stride] for n windows; a stride of 1 is the case to be fast in */
@@ -73,8 +73,9 @@ static inline void NAME(add_place)(
     }
 }
 
-WIDE static void NAME(im2col)(
-    real *restrict cols, const real *restrict x, const tgl_windows *at, size_t begin, size_t end)
+static void NAME(im2col)(
+    real *restrict cols, const real *restrict x, const tgl_windows *at,
+    size_t begin, size_t end)
 {
     const size_t pixels = (size_t)(at->height * at->width);
     const size_t windows = (size_t)(at->out_h * at->out_w);
@@ -87,8 +88,9 @@ WIDE static void NAME(im2col)(
     }
 }
 
-WIDE static void NAME(col2im)(
-    real *restrict x, const real *restrict cols, const tgl_windows *at, size_t begin, size_t end)
+static void NAME(col2im)(
+    real *restrict x, const real *restrict cols, const tgl_windows *at,
+    size_t begin, size_t end)
 {
     const size_t pixels = (size_t)(at->height * at->width);
     const size_t windows = (size_t)(at->out_h * at->out_w);
@@ -101,18 +103,4 @@ WIDE static void NAME(col2im)(
             for (int64_t kx = 0; kx < at->kernel_w; kx++, place += windows)
                 NAME(add_place)(x + i * pixels, place, at, ky, kx);
     }
-}
-
-/* The exported functions. */
-
-void NAME(tgl_im2col)(
-    real *cols, const real *x, const tgl_windows *at, size_t begin, size_t end)
-{
-    NAME(im2col)(cols, x, at, begin, end);
-}
-
-void NAME(tgl_col2im)(
-    real *x, const real *cols, const tgl_windows *at, size_t begin, size_t end)
-{
-    NAME(col2im)(x, cols, at, begin, end);
 }

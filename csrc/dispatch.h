@@ -7,26 +7,25 @@
 /* A loop over n elements of one tensor; x holds a pointer for each array of the kernel. */
 typedef void update_loop(void *const *x, size_t n, const void *scalars);
 
+/* The other loops, whose arguments have the type: for float, and for double. */
+#define real float
+#define NAME(name) name##_f32
+#include "typed_loops.h"
+#undef real
+#undef NAME
+
+#define real double
+#define NAME(name) name##_f64
+#include "typed_loops.h"
+#undef real
+#undef NAME
+
 /* Where there are two, the first is for float, the second for double. */
 struct loops {
     update_loop *update[TGL_KERNELS][2];
     double (*square_sum[2])(const void *a, size_t n);
-    void (*add_rows_f32)(float *, const float *, const int64_t *, size_t, size_t);
-    void (*add_rows_f64)(double *, const double *, const int64_t *, size_t, size_t);
-    void (*cross_entropy_f32)(
-        float *, float *, float *, const float *, const int64_t *, int64_t,
-        size_t, size_t, size_t);
-    void (*cross_entropy_f64)(
-        double *, double *, double *, const double *, const int64_t *, int64_t,
-        size_t, size_t, size_t);
-    void (*last_column_f32)(float *, float *, float *, size_t);
-    void (*last_column_f64)(double *, double *, double *, size_t);
-    void (*cross_entropy_slope_f32)(
-        float *, const float *, const int64_t *, const float *, const float *, const float *,
-        size_t, size_t, size_t, size_t);
-    void (*cross_entropy_slope_f64)(
-        double *, const double *, const int64_t *, const double *, const double *,
-        const double *, size_t, size_t, size_t, size_t);
+    struct loops_f32 f32;
+    struct loops_f64 f64;
 };
 
 extern const struct loops loops_baseline;

@@ -222,27 +222,27 @@ typedef struct {
 
 /* The columns of a convolution, and their adjoint, the sum back into images. x holds images,
  * cols for each of them a matrix (places, windows): what each place of each window reads, 0
- * in the padding. A call does the images begin .. end - 1, as do all functions below.
+ * in the padding.
  *   im2col:  cols[i][ky][kx][oy][ox] = x[i][iy][ix]
  *   col2im:  x[i][iy][ix] = sum of cols[i][ky][kx][oy][ox] over all places that read it
  */
 void tgl_im2col_f32(
-    float *cols, const float *x, const tgl_windows *at, size_t begin, size_t end);
+    float *cols, const float *x, const tgl_windows *at, size_t images);
 void tgl_im2col_f64(
-    double *cols, const double *x, const tgl_windows *at, size_t begin, size_t end);
+    double *cols, const double *x, const tgl_windows *at, size_t images);
 void tgl_col2im_f32(
-    float *x, const float *cols, const tgl_windows *at, size_t begin, size_t end);
+    float *x, const float *cols, const tgl_windows *at, size_t images);
 void tgl_col2im_f64(
-    double *x, const double *cols, const tgl_windows *at, size_t begin, size_t end);
+    double *x, const double *cols, const tgl_windows *at, size_t images);
 
 /* The largest pixel of each window, and where it is: index = iy * width + ix. Of equal ones
  * the first wins, a NaN over all numbers, and the padding never.
  *   y[i][oy][ox] = max of x[i][iy][ix] = x[i][index[i][oy][ox]]
  */
 void tgl_max_pool_f32(
-    float *y, int32_t *index, const float *x, const tgl_windows *at, size_t begin, size_t end);
+    float *y, int32_t *index, const float *x, const tgl_windows *at, size_t images);
 void tgl_max_pool_f64(
-    double *y, int32_t *index, const double *x, const tgl_windows *at, size_t begin, size_t end);
+    double *y, int32_t *index, const double *x, const tgl_windows *at, size_t images);
 
 /* Reading at an index, and its adjoint. An image x has `pixels` elements, of which y names
  * `outputs` by their index.
@@ -252,16 +252,16 @@ void tgl_max_pool_f64(
  */
 int tgl_gather_f32(
     float *y, const float *x, const int32_t *index,
-    size_t pixels, size_t outputs, size_t begin, size_t end);
+    size_t pixels, size_t outputs, size_t images);
 int tgl_gather_f64(
     double *y, const double *x, const int32_t *index,
-    size_t pixels, size_t outputs, size_t begin, size_t end);
+    size_t pixels, size_t outputs, size_t images);
 int tgl_scatter_f32(
     float *x, const float *y, const int32_t *index,
-    size_t pixels, size_t outputs, size_t begin, size_t end);
+    size_t pixels, size_t outputs, size_t images);
 int tgl_scatter_f64(
     double *x, const double *y, const int32_t *index,
-    size_t pixels, size_t outputs, size_t begin, size_t end);
+    size_t pixels, size_t outputs, size_t images);
 
 /* The mean of each window, and its adjoint. Window (oy, ox) has the rows rows[oy] up to, not
  * including, rows[out_h + oy], the columns likewise, and is divided by divisor[oy][ox].
@@ -271,23 +271,23 @@ int tgl_scatter_f64(
 void tgl_average_f32(
     float *y, const float *x, const int64_t *rows, const int64_t *columns,
     const float *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
-    size_t begin, size_t end);
+    size_t images);
 void tgl_average_f64(
     double *y, const double *x, const int64_t *rows, const int64_t *columns,
     const double *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
-    size_t begin, size_t end);
+    size_t images);
 void tgl_spread_f32(
     float *x, const float *y, const int64_t *rows, const int64_t *columns,
     const float *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
-    size_t begin, size_t end);
+    size_t images);
 void tgl_spread_f64(
     double *x, const double *y, const int64_t *rows, const int64_t *columns,
     const double *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
-    size_t begin, size_t end);
+    size_t images);
 
 /* Batch normalization (Ioffe and Szegedy 2015, algorithm 1). x, y and g are (n, c, s), the
- * rest has c elements; m = n * s numbers share a channel, or m = 1 if none. A call does the
- * channels begin .. end - 1. Sums run in double.
+ * rest has c elements; m = n * s numbers share a channel, or m = 1 if none. Sums run in
+ * double.
  *   mean = sum of x / m               var = sum of (x - mean)^2 / m
  *   y = (x - mean) * w * r + b        with r = 1 / sqrt(var + eps)
  * batch_norm computes mean and var, and lets running ones follow, unless these are NULL or
@@ -302,26 +302,26 @@ void tgl_spread_f64(
 void tgl_batch_norm_f32(
     float *y, float *mean, float *var, float *running_mean, float *running_var,
     const float *x, const float *w, const float *b,
-    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps, double share);
 void tgl_batch_norm_f64(
     double *y, double *mean, double *var, double *running_mean, double *running_var,
     const double *x, const double *w, const double *b,
-    size_t n, size_t c, size_t s, double eps, double share, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps, double share);
 void tgl_normalize_f32(
     float *y, const float *x, const float *w, const float *b,
     const float *mean, const float *var,
-    size_t n, size_t c, size_t s, double eps, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps);
 void tgl_normalize_f64(
     double *y, const double *x, const double *w, const double *b,
     const double *mean, const double *var,
-    size_t n, size_t c, size_t s, double eps, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps);
 void tgl_batch_norm_slopes_f32(
     float *dx, float *dw, float *db, const float *g, const float *x, const float *w,
     const float *mean, const float *var,
-    size_t n, size_t c, size_t s, double eps, int training, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps, int training);
 void tgl_batch_norm_slopes_f64(
     double *dx, double *dw, double *db, const double *g, const double *x, const double *w,
     const double *mean, const double *var,
-    size_t n, size_t c, size_t s, double eps, int training, size_t begin, size_t end);
+    size_t n, size_t c, size_t s, double eps, int training);
 
 #endif

@@ -3,7 +3,9 @@
  * simd_baseline.c and its kin include this file, each for one instruction set, and name the
  * table LOOPS. The other names are static, so that they may be the same in each.
  */
+#include "channels.h"
 #include "dispatch.h"
+#include "windows.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,6 +40,9 @@ static const double inverse_factorial[] = {
 #include "pass_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
+#include "convolution_loops.h"
+#include "pooling_loops.h"
+#include "batchnorm_loops.h"
 #undef real
 #undef bits
 #undef square_root
@@ -65,6 +70,9 @@ static const double inverse_factorial[] = {
 #include "pass_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
+#include "convolution_loops.h"
+#include "pooling_loops.h"
+#include "batchnorm_loops.h"
 
 #define BOTH(name) {name##_f32, name##_f64}
 const struct loops LOOPS = {
@@ -83,12 +91,36 @@ const struct loops LOOPS = {
         [TGL_TRIAD] = BOTH(triad),
     },
     .square_sum = BOTH(square_sum),
-    .add_rows_f32 = add_rows_f32,
-    .add_rows_f64 = add_rows_f64,
-    .cross_entropy_f32 = cross_entropy_f32,
-    .cross_entropy_f64 = cross_entropy_f64,
-    .last_column_f32 = last_column_f32,
-    .last_column_f64 = last_column_f64,
-    .cross_entropy_slope_f32 = cross_entropy_slope_f32,
-    .cross_entropy_slope_f64 = cross_entropy_slope_f64,
+    .f32 = {
+        .cross_entropy = cross_entropy_f32,
+        .last_column = last_column_f32,
+        .cross_entropy_slope = cross_entropy_slope_f32,
+        .add_rows = add_rows_f32,
+        .im2col = im2col_f32,
+        .col2im = col2im_f32,
+        .max_pool = max_pool_f32,
+        .gather = gather_f32,
+        .scatter = scatter_f32,
+        .average_windows = average_windows_f32,
+        .spread_windows = spread_windows_f32,
+        .batch_norm = batch_norm_f32,
+        .normalize = normalize_f32,
+        .batch_norm_slopes = batch_norm_slopes_f32,
+    },
+    .f64 = {
+        .cross_entropy = cross_entropy_f64,
+        .last_column = last_column_f64,
+        .cross_entropy_slope = cross_entropy_slope_f64,
+        .add_rows = add_rows_f64,
+        .im2col = im2col_f64,
+        .col2im = col2im_f64,
+        .max_pool = max_pool_f64,
+        .gather = gather_f64,
+        .scatter = scatter_f64,
+        .average_windows = average_windows_f64,
+        .spread_windows = spread_windows_f64,
+        .batch_norm = batch_norm_f64,
+        .normalize = normalize_f64,
+        .batch_norm_slopes = batch_norm_slopes_f64,
+    },
 };

@@ -1,13 +1,13 @@
 /* pooling_loops.h: the largest pixel and the mean of each window, and their adjoints.
  *
- * pooling.c includes this file once for each type (hence no include guard). The order of
- * arithmetic is that of numpy_arrays.py: C and NumPy agree to the last bit. `restrict` holds
- * because Python allocates the outputs afresh.
+ * loops.h includes this file for each type. The order of arithmetic is that of the NumPy body:
+ * C and NumPy agree to the last bit. `restrict` holds because Python allocates the outputs
+ * afresh.
  */
 
 /* y and index, for n windows of a row, against one more place each: line[ox * stride], whose
  * index is at + ox * stride. An index below 0 says that a window has seen no place yet. */
-static inline void NAME(larger)(
+static inline void NAME(take_larger)(
     real *restrict y, int32_t *restrict index, const real *restrict line, int32_t at,
     int32_t n, int32_t stride)
 {
@@ -36,11 +36,11 @@ static inline void NAME(larger_in_rows)(
         const int32_t p = (int32_t)(iy * at->width + left + first * at->stride_w);
         const int32_t n = (int32_t)(last - first);
         if (at->stride_w == 2) /* a constant, which vectorizes */
-            NAME(larger)(y + o, index + o, x + p, p, n, 2);
+            NAME(take_larger)(y + o, index + o, x + p, p, n, 2);
         else if (at->stride_w == 1)
-            NAME(larger)(y + o, index + o, x + p, p, n, 1);
+            NAME(take_larger)(y + o, index + o, x + p, p, n, 1);
         else
-            NAME(larger)(y + o, index + o, x + p, p, n, (int32_t)at->stride_w);
+            NAME(take_larger)(y + o, index + o, x + p, p, n, (int32_t)at->stride_w);
     }
 }
 
@@ -70,7 +70,7 @@ static inline void NAME(largest_of_four)(
     }
 }
 
-WIDE static void NAME(max_pool_of_four)(
+static void NAME(max_pool_of_four)(
     real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
     size_t begin, size_t end)
 {
@@ -85,7 +85,7 @@ WIDE static void NAME(max_pool_of_four)(
         }
 }
 
-WIDE static void NAME(max_pool)(
+static void NAME(max_pool_of_any)(
     real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
     size_t begin, size_t end)
 {
@@ -119,18 +119,16 @@ static inline void NAME(add_columns)(
     }
 }
 
-/* The exported functions, over images. */
-
-void NAME(tgl_max_pool)(
+static void NAME(max_pool)(
     real *y, int32_t *index, const real *x, const tgl_windows *at, size_t begin, size_t end)
 {
     if (are_of_four(at))
         NAME(max_pool_of_four)(y, index, x, at, begin, end);
     else
-        NAME(max_pool)(y, index, x, at, begin, end);
+        NAME(max_pool_of_any)(y, index, x, at, begin, end);
 }
 
-int NAME(tgl_gather)(
+static int NAME(gather)(
     real *y, const real *x, const int32_t *index,
     size_t pixels, size_t outputs, size_t begin, size_t end)
 {
@@ -143,7 +141,7 @@ int NAME(tgl_gather)(
     return 1;
 }
 
-int NAME(tgl_scatter)(
+static int NAME(scatter)(
     real *x, const real *y, const int32_t *index,
     size_t pixels, size_t outputs, size_t begin, size_t end)
 {
@@ -160,7 +158,7 @@ int NAME(tgl_scatter)(
     return 1;
 }
 
-void NAME(tgl_average)(
+static void NAME(average_windows)(
     real *y, const real *x, const int64_t *rows, const int64_t *columns,
     const real *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
     size_t begin, size_t end)
@@ -177,7 +175,7 @@ void NAME(tgl_average)(
         }
 }
 
-void NAME(tgl_spread)(
+static void NAME(spread_windows)(
     real *x, const real *y, const int64_t *rows, const int64_t *columns,
     const real *divisor, size_t height, size_t width, size_t out_h, size_t out_w,
     size_t begin, size_t end)

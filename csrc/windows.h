@@ -17,6 +17,9 @@ static inline void inside(
         *last = *first;
 }
 
+/* Rows of windows that stay in the cache from one place of a window to the next. */
+enum { ROWS = 16 };
+
 /* whether windows are 2 x 2, lie side by side, and inside of the image */
 static inline int are_of_four(const tgl_windows *at)
 {

@@ -21,7 +21,7 @@ def batch_norm(x: np.ndarray, w: np.ndarray, b: np.ndarray, running: tuple[np.nd
     y = np.empty_like(x)
     followers = map(view, running) if running else (NULL, NULL)
     BATCH_NORM[x.dtype](view(y), *map(view, found), *followers, view(x), view(w),
-                        view(b), *sizes(x), eps, share, 0, x.shape[1])
+                        view(b), *sizes(x), eps, share)
     return y
 
 
@@ -31,7 +31,7 @@ def normalize(x: np.ndarray, w: np.ndarray, b: np.ndarray, mean: np.ndarray,
     x, w, b, mean, var = checked_channels("normalize", x, (w, b, mean, var))
     y = np.empty_like(x)
     NORMALIZE[x.dtype](view(y), view(x), view(w), view(b), view(mean), view(var), *sizes(x),
-                       eps, 0, x.shape[1])
+                       eps)
     return y
 
 
@@ -45,5 +45,5 @@ def batch_norm_slopes(g: np.ndarray, x: np.ndarray, w: np.ndarray, mean: np.ndar
     check_written("batch_norm_slopes", x, (dw, db))
     dx = np.empty_like(x)
     SLOPES[x.dtype](view(dx), view(dw), view(db), view(g), view(x), view(w),
-                    view(mean), view(var), *sizes(x), eps, training, 0, x.shape[1])
+                    view(mean), view(var), *sizes(x), eps, training)
     return dx

@@ -16,7 +16,7 @@ def im2col(x: np.ndarray, at: Windows, out: np.ndarray | None = None) -> np.ndar
     """What each place of each window reads."""
     x = checked_images("im2col", x, at)
     cols = checked_out("im2col", out, (len(x), at.places, at.windows), x)
-    IM2COL[x.dtype](view(cols), view(x), struct(at), 0, len(x))
+    IM2COL[x.dtype](view(cols), view(x), struct(at), len(x))
     return cols
 
 
@@ -24,5 +24,5 @@ def col2im(cols: np.ndarray, at: Windows, out: np.ndarray | None = None) -> np.n
     """The adjoint of `im2col`."""
     cols = checked_columns("col2im", cols, at)
     x = checked_out("col2im", out, (len(cols), *at.image), cols)
-    COL2IM[x.dtype](view(x), view(cols), struct(at), 0, len(x))
+    COL2IM[x.dtype](view(x), view(cols), struct(at), len(x))
     return x

@@ -22,7 +22,7 @@ def max_pool(x: np.ndarray, at: Windows, index: np.ndarray) -> np.ndarray:
     """The largest pixel of each window."""
     x = checked_image("max_pool", x, at, index)
     y = np.empty(index.shape, x.dtype)
-    MAX_POOL[x.dtype](view(y), view(index), view(x), struct(at), 0, math.prod(x.shape[:-2]))
+    MAX_POOL[x.dtype](view(y), view(index), view(x), struct(at), math.prod(x.shape[:-2]))
     return y
 
 
@@ -45,16 +45,16 @@ def scatter(y: np.ndarray, index: np.ndarray, shape: tuple[int, ...]) -> np.ndar
     return x
 
 
-def _counts(shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Pixels and outputs of an image, and the range of images."""
-    return shape[-2] * shape[-1], out[-2] * out[-1], 0, math.prod(shape[:-2])
+def _counts(shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int, int, int]:
+    """Pixels and outputs of an image, and how many images there are."""
+    return shape[-2] * shape[-1], out[-2] * out[-1], math.prod(shape[:-2])
 
 
 def average(x: np.ndarray, boxes: Boxes) -> np.ndarray:
     """The sum of each window, divided by its divisor."""
     x = checked_boxes("average", x, boxes, outputs=False)
     y = np.empty(x.shape[:-2] + boxes.divisor.shape, x.dtype)
-    AVERAGE[x.dtype](view(y), view(x), *_tables(boxes), 0, math.prod(x.shape[:-2]))
+    AVERAGE[x.dtype](view(y), view(x), *_tables(boxes), math.prod(x.shape[:-2]))
     return y
 
 
@@ -62,7 +62,7 @@ def spread(y: np.ndarray, boxes: Boxes) -> np.ndarray:
     """The adjoint of `average`."""
     y = checked_boxes("spread", y, boxes, outputs=True)
     x = np.empty(y.shape[:-2] + boxes[:2], y.dtype)
-    SPREAD[y.dtype](view(x), view(y), *_tables(boxes), 0, math.prod(y.shape[:-2]))
+    SPREAD[y.dtype](view(x), view(y), *_tables(boxes), math.prod(y.shape[:-2]))
     return x
 
 
