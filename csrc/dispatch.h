@@ -7,10 +7,24 @@
 /* A loop over n elements of one tensor; x holds a pointer for each array of the kernel. */
 typedef void update_loop(void *const *x, size_t n, const void *scalars);
 
+/* One matrix product. c is divided into blocks of `rows` rows and the width of a panel, which
+ * are numbered row after row; k into parts of `depth` steps. */
+struct matmul {
+    void (*loop)(const struct matmul *x, size_t begin, size_t end);
+    void *c;
+    const void *a, *b, *bias;
+    size_t c_row, a_row, b_row;
+    size_t m, n, k;
+    int options;
+    size_t rows, panels, depth; /* panels: blocks next to one another */
+};
+
 /* Where there are two, the first is for float, the second for double. */
 struct loops {
     update_loop *update[TGL_KERNELS][2];
     double (*square_sum[2])(const void *a, size_t n);
+    void (*matmul[2])(const struct matmul *x, size_t begin, size_t end);
+    size_t panel[2];            /* columns of a panel of the matrix product */
     void (*add_rows_f32)(float *, const float *, const int64_t *, size_t, size_t);
     void (*add_rows_f64)(double *, const double *, const int64_t *, size_t, size_t);
     void (*cross_entropy_f32)(float *, float *, const float *, const int64_t *, size_t, size_t);

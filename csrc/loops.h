@@ -14,6 +14,26 @@
 #define INLINE inline
 #endif
 
+/* UNROLL before a loop of at most 16 rounds writes out each of them: the elements of a local
+ * array can then be registers. WILL_WRITE fetches what will be written into the cache. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+#ifdef __GNUC__
+#define WILL_WRITE(x) __builtin_prefetch(x, 1)
+#define LANES_OF(bytes) (VECTOR_BYTES / (bytes))
+#else
+#define WILL_WRITE(x) (void)(x)
+#define LANES_OF(bytes) 1 /* see vector_loops.h */
+#endif
+
+/* Rows of c from which on a matrix product copies a panel of b that it could read in place. */
+enum { COPY_ROWS = 256 };
+
 /* 1 / k!, the coefficients of e^r = sum of r^k / k! */
 static const double inverse_factorial[] = {
     1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
@@ -29,11 +49,15 @@ static const double inverse_factorial[] = {
 #define LN2_LOW -2.12194440e-4f
 #define MANTISSA 23
 #define BIAS 127
+#define LANES LANES_OF(4)
+#define FUSED FUSED_F32
 #define NAME(name) name##_f32
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
+#include "vector_loops.h"
+#include "matmul_loops.h"
 #undef real
 #undef bits
 #undef square_root
@@ -44,6 +68,8 @@ static const double inverse_factorial[] = {
 #undef LN2_LOW
 #undef MANTISSA
 #undef BIAS
+#undef LANES
+#undef FUSED
 #undef NAME
 
 #define real double
@@ -56,11 +82,15 @@ static const double inverse_factorial[] = {
 #define LN2_LOW 1.42860682030941723212e-6
 #define MANTISSA 52
 #define BIAS 1023
+#define LANES LANES_OF(8)
+#define FUSED FUSED_F64
 #define NAME(name) name##_f64
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
+#include "vector_loops.h"
+#include "matmul_loops.h"
 
 #define BOTH(name) {name##_f32, name##_f64}
 const struct loops LOOPS = {
@@ -79,6 +109,8 @@ const struct loops LOOPS = {
         [TGL_TRIAD] = BOTH(triad),
     },
     .square_sum = BOTH(square_sum),
+    .matmul = BOTH(matmul),
+    .panel = BOTH(PANEL),
     .add_rows_f32 = add_rows_f32,
     .add_rows_f64 = add_rows_f64,
     .cross_entropy_f32 = cross_entropy_f32,

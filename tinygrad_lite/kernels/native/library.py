@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # The number of the C interface that this package calls; `tgl_abi` in csrc/dispatch.c.
-ABI = 4
+ABI = 5
 
 if lib.tgl_abi() != ABI:
     raise ImportError(
