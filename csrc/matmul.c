@@ -3,7 +3,7 @@
 #include "threads.h"
 
 /* Multiplications that are worth a second thread: some 20 microseconds for one. And those that
- * a thread takes at a time. Measured; see benchmarks/matmul.py. */
+ * a thread takes at a time. Measured; see benchmarks/products.py. */
 static const double SHARED = 1e6;
 static const double PART = 2e5;
 

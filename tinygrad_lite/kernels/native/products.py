@@ -57,13 +57,12 @@ def pays(a: Any, b: Any, bias: Any) -> bool:
     """Whether C multiplies these faster than NumPy does: see the head of this file."""
     return (
         type(a) is type(b) is np.ndarray
-        and a.size * b.size >= LEAST  # the cheapest test: most small ones end here
         and a.ndim == b.ndim == 2
+        and a.size * b.shape[1] >= LEAST
         and a.dtype == b.dtype
         and a.dtype in POINTERS
         and len(a) > 1 < b.shape[1]
         and len(b) == a.shape[1] <= DEEPEST
-        and a.size * b.shape[1] >= LEAST
         and (bias is None or (bias.dtype == a.dtype and bias.shape == b.shape[1:]))
         and lib.tgl_get_simd() != lib.TGL_BASELINE
     )
