@@ -128,37 +128,40 @@ static INLINE void NAME(copy_some)(real *restrict to, const real *restrict from,
         }
 }
 
-/* A tile that is wider than what is left of c goes by way of memory of its own. */
-static void NAME(narrow_tile)(
-    const struct NAME(tile) *t, size_t rows, size_t vectors,
-    void (*tile)(const struct NAME(tile) *t))
+static void NAME(copy_rows)(
+    real *restrict to, size_t to_row, const real *restrict from, size_t from_row, size_t rows,
+    size_t n)
 {
-    NAME(vector) whole[TILE_ROWS * TILE_VECTORS];
-    struct NAME(tile) inner = *t;
-    inner.c = (real *)whole;
-    inner.c_row = vectors * LANES;
-    if (t->add)
-        for (size_t i = 0; i < rows; i++)
-            NAME(copy_some)(inner.c + i * inner.c_row, t->c + i * t->c_row, t->columns);
-    tile(&inner);
     for (size_t i = 0; i < rows; i++)
-        NAME(copy_some)(t->c + i * t->c_row, inner.c + i * inner.c_row, t->columns);
+        NAME(copy_some)(to + i * to_row, from + i * from_row, n);
 }
 
-/* All tiles of a block of m rows, from the top down; t is the first one. */
+/* All tiles of a block of m rows, from the top down; t is the first one. Tiles that are wider
+ * than what is left of c go by way of memory that is wide enough. */
 static void NAME(do_tiles)(struct NAME(tile) *t, size_t m, size_t vectors)
 {
+    NAME(vector) whole[TILE_ROWS * TILE_VECTORS];
+    const int narrow = t->columns < vectors * LANES;
+    const size_t c_row = t->c_row;
+    real *c = t->c;
     int log2 = TILE_ROWS == 8 ? 3 : 2;
+    if (narrow) {
+        t->c = (real *)whole;
+        t->c_row = vectors * LANES;
+    }
     for (size_t left = m; left > 0;) {
         while ((size_t)1 << log2 > left)
             log2--;
         const size_t rows = (size_t)1 << log2;
-        if (t->columns < vectors * LANES)
-            NAME(narrow_tile)(t, rows, vectors, NAME(tiles)[log2][vectors - 1]);
+        if (narrow && t->add)
+            NAME(copy_rows)(t->c, t->c_row, c, c_row, rows, t->columns);
+        NAME(tiles)[log2][vectors - 1](t);
+        if (narrow)
+            NAME(copy_rows)(c, c_row, t->c, t->c_row, rows, t->columns);
         else
-            NAME(tiles)[log2][vectors - 1](t);
+            t->c += rows * c_row;
+        c += rows * c_row;
         t->a += rows * t->a_row;
-        t->c += rows * t->c_row;
         left -= rows;
     }
 }
