@@ -19,7 +19,8 @@ int tgl_abi(void);
 /* ---- instruction sets and threads ------------------------------------------------------ */
 
 /* Every loop is compiled for each of these; the widest that the processor has is taken. The
- * results are the same to the last bit, for each element is computed by itself. */
+ * results are the same to the last bit, for each element is computed by itself; but for the
+ * matrix product, which fuses multiplication and addition where the set has that. */
 enum { TGL_BASELINE, TGL_AVX2, TGL_AVX512 };
 
 int tgl_simd_runs(int simd);       /* whether this build and this processor can run it */
@@ -174,7 +175,8 @@ double tgl_square_sum(int is_double, const tgl_group *group, double *sums);
  * not depend on the number of threads, nor on the other rows and columns. The error of an
  * element is at most (s + k / s) u times the product of the absolute values, s being the size
  * of a part and u the unit of rounding, and for random numbers far below, as with any BLAS.
- * NaN and inf flow as the formula says; the larger of NaN and 0 is NaN.
+ * NaN and inf flow as the formula says; the larger of NaN and 0 is NaN. A call takes 64 KB of
+ * the stack of each thread at work.
  */
 enum { TGL_A_TRANSPOSED = 1, TGL_B_TRANSPOSED = 2, TGL_ACCUMULATE = 4, TGL_RELU = 8 };
 enum { TGL_DEPTH = 512 };

@@ -144,18 +144,18 @@ static void NAME(do_tiles)(struct NAME(tile) *t, size_t m, size_t vectors)
     const int narrow = t->columns < vectors * LANES;
     const size_t c_row = t->c_row;
     real *c = t->c;
-    int log2 = TILE_ROWS == 8 ? 3 : 2;
+    int power = TILE_ROWS == 8 ? 3 : 2;
     if (narrow) {
         t->c = (real *)whole;
         t->c_row = vectors * LANES;
     }
     for (size_t left = m; left > 0;) {
-        while ((size_t)1 << log2 > left)
-            log2--;
-        const size_t rows = (size_t)1 << log2;
+        while ((size_t)1 << power > left)
+            power--;
+        const size_t rows = (size_t)1 << power;
         if (narrow && t->add)
             NAME(copy_rows)(t->c, t->c_row, c, c_row, rows, t->columns);
-        NAME(tiles)[log2][vectors - 1](t);
+        NAME(tiles)[power][vectors - 1](t);
         if (narrow)
             NAME(copy_rows)(c, c_row, t->c, t->c_row, rows, t->columns);
         else

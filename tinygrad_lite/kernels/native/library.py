@@ -2,8 +2,9 @@
 
 The widest instruction set that the processor has is chosen on import; the environment
 variable TINYGRAD_LITE_SIMD ("baseline", "avx2" or "avx512") overrides it, so that each can be
-tested and timed. Results are the same to the last bit. TINYGRAD_LITE_THREADS sets how many
-threads share a large call; left out, as many as there are cores for this process.
+tested and timed. Results are the same to the last bit, but for matrix products: see
+csrc/kernels.h. TINYGRAD_LITE_THREADS sets how many threads share a large call; left out, as
+many as there are cores for this process.
 """
 
 import os

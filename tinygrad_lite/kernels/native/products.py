@@ -4,14 +4,14 @@ Which products of the engine it computes, and which NumPy's BLAS does, was measu
 EPYC of 2022 beside OpenBLAS 0.3.31, on one thread and on two (benchmarks/products.py prints
 the figures of another machine):
 
-- From 64^3 multiplications on it is C. On one thread it takes 0.6 to 0.97 of NumPy's time,
-  less than half with a batch of 8; with a bias, which NumPy adds in a second pass, it is
-  faster by some percent more. Between 64^3 and 1e6 multiplications the way through Python and
-  cffi, 2 microseconds, costs up to a quarter of that back where there is no bias; but here
-  OpenBLAS begins to use threads of its own, which go on spinning for a while after each call
-  and would keep those of our kernels from the cores.
-- Below, it is NumPy, whose call costs 1 microsecond less than the arithmetic gains.
-- Vectors, very deep products and processors without fused multiply-add are NumPy's.
+- From 64^3 multiplications on it is C. Beyond 1e6 it takes 0.8 to 0.97 of NumPy's time where
+  the batch is 100 or more, and down to 0.4 with a batch of 8. Between the two, the way through
+  Python and cffi makes a product up to 3 microseconds slower than NumPy's, unless a bias is
+  added; but OpenBLAS begins to use threads of its own there, which go on spinning for a while
+  after each call, and would keep those of our kernels from the cores.
+- Below, it is NumPy, whose call costs less by more than the arithmetic gains.
+- Vectors are NumPy's, and very deep products, whose factors come from the main memory, where
+  it takes larger pieces; and all products where C has no fused multiply-add.
 """
 
 from typing import Any
