@@ -18,7 +18,7 @@ GCC_AND_CLANG_FLAGS = [
     "-O3",                   # vectorize the loops, and move their options out of them
     "-fno-math-errno",       # sqrt need not set errno: it becomes one vector instruction
     "-fno-trapping-math",    # nobody traps exceptions: branches may become vector selects
-    "-ffp-contract=off",     # no fused multiply-add: the same bits as NumPy everywhere
+    "-ffp-contract=off",     # fused multiply-add where it is written only: NumPy's bits
     "-fvisibility=hidden",   # export the module's entry only: no clash with other libraries
 ]
 MSVC_FLAGS = [

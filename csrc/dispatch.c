@@ -12,7 +12,7 @@ enum { MOST_ARRAYS = 5 };
 
 int tgl_abi(void)
 {
-    return 7;
+    return 8;
 }
 
 /* ---- instruction sets ------------------------------------------------------------------ */
@@ -23,10 +23,11 @@ int tgl_simd_runs(int simd)
 {
 #ifdef HAVE_WIDE_LOOPS
     if (simd == TGL_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        return __builtin_cpu_supports("fma")
+            && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
             && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (simd == TGL_AVX2)
-        return __builtin_cpu_supports("avx2") != 0;
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
     return simd == TGL_BASELINE;
 }

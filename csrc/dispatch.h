@@ -20,10 +20,24 @@ typedef void update_loop(void *const *x, size_t n, const void *scalars);
 #undef real
 #undef NAME
 
+/* One matrix product. c is divided into blocks of `rows` rows and the width of a panel, which
+ * are numbered row after row; k into parts of `depth` steps. */
+struct matmul {
+    void (*loop)(const struct matmul *x, size_t begin, size_t end);
+    void *c;
+    const void *a, *b, *bias;
+    size_t c_row, a_row, b_row;
+    size_t m, n, k;
+    int options;
+    size_t rows, panels, depth; /* panels: blocks next to one another */
+};
+
 /* Where there are two, the first is for float, the second for double. */
 struct loops {
     update_loop *update[TGL_KERNELS][2];
     double (*square_sum[2])(const void *a, size_t n);
+    void (*matmul[2])(const struct matmul *x, size_t begin, size_t end);
+    size_t panel[2];            /* columns of a panel of the matrix product */
     struct loops_f32 f32;
     struct loops_f64 f64;
 };

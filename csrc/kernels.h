@@ -19,7 +19,8 @@ int tgl_abi(void);
 /* ---- instruction sets and threads ------------------------------------------------------ */
 
 /* Every loop is compiled for each of these; the widest that the processor has is taken. The
- * results are the same to the last bit, for each element is computed by itself. */
+ * results are the same to the last bit, for each element is computed by itself; but for the
+ * matrix product, which fuses multiplication and addition where the set has that. */
 enum { TGL_BASELINE, TGL_AVX2, TGL_AVX512 };
 
 int tgl_simd_runs(int simd);       /* whether this build and this processor can run it */
@@ -157,6 +158,35 @@ typedef struct { double value; } tgl_triad;
  * then lane after lane, and block after block: the same bits for any number of threads. */
 enum { TGL_BLOCK = 4096, TGL_LANES = 16 };
 double tgl_square_sum(int is_double, const tgl_group *group, double *sums);
+
+/* ---- the matrix product ------------------------------------------------------------------
+ *
+ *   c = [c +] ([bias +] op(a) op(b)), then [the larger of it and 0]            (m, n)
+ *
+ * op(a) is (m, k) and op(b) is (k, n); what is in brackets is optional. Each matrix is given by
+ * its first element and the number of elements from one row to the next: a, b and c may be
+ * parts of larger ones. op is the transpose where the options say so; a is then given as
+ * (k, m), b as (n, k). bias is (n,), or NULL.
+ *
+ * For each element of c, the products are added up in the order of k, each with a single
+ * rounding where the instruction set can (AVX2, AVX-512), to a sum that begins with the bias or
+ * with 0. If k > TGL_DEPTH, it is divided into as few parts as TGL_DEPTH allows, of one size,
+ * a multiple of 16, but for the last; c is the sum of their sums, in order. So the bits do
+ * not depend on the number of threads, nor on the other rows and columns. The error of an
+ * element is at most (s + k / s) u times the product of the absolute values, s being the size
+ * of a part and u the unit of rounding, and for random numbers far below, as with any BLAS.
+ * NaN and inf flow as the formula says; the larger of NaN and 0 is NaN. A call takes 64 KB of
+ * the stack of each thread at work.
+ */
+enum { TGL_A_TRANSPOSED = 1, TGL_B_TRANSPOSED = 2, TGL_ACCUMULATE = 4, TGL_RELU = 8 };
+enum { TGL_DEPTH = 512 };
+
+void tgl_matmul_f32(
+    float *c, size_t c_row, const float *a, size_t a_row, const float *b, size_t b_row,
+    const float *bias, size_t m, size_t n, size_t k, int options);
+void tgl_matmul_f64(
+    double *c, size_t c_row, const double *a, size_t a_row, const double *b, size_t b_row,
+    const double *bias, size_t m, size_t n, size_t k, int options);
 
 /* ---- losses ----------------------------------------------------------------------------- */
 

@@ -16,6 +16,26 @@
 #define INLINE inline
 #endif
 
+/* UNROLL before a loop of at most 16 rounds writes out each of them: the elements of a local
+ * array can then be registers. WILL_WRITE fetches what will be written into the cache. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+#ifdef __GNUC__
+#define WILL_WRITE(x) __builtin_prefetch(x, 1)
+#define LANES_OF(bytes) (VECTOR_BYTES / (bytes))
+#else
+#define WILL_WRITE(x) (void)(x)
+#define LANES_OF(bytes) 1 /* see vector_loops.h */
+#endif
+
+/* Rows of c from which on a matrix product copies a panel of b that it could read in place. */
+enum { COPY_ROWS = 256 };
+
 /* 1 / k!, the coefficients of e^r = sum of r^k / k! */
 static const double inverse_factorial[] = {
     1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
@@ -35,6 +55,8 @@ static const double inverse_factorial[] = {
 #define LN2_LOW -2.12194440e-4
 #define MANTISSA 23
 #define SHIFTER 12583039.0          /* 1.5 * 2^23 + 127 */
+#define VECTOR_LANES LANES_OF(4)
+#define FUSED FUSED_F32
 #define NAME(name) name##_f32
 #include "optimizer_loops.h"
 #include "pass_loops.h"
@@ -43,6 +65,8 @@ static const double inverse_factorial[] = {
 #include "convolution_loops.h"
 #include "pooling_loops.h"
 #include "batchnorm_loops.h"
+#include "vector_loops.h"
+#include "matmul_loops.h"
 #undef real
 #undef bits
 #undef square_root
@@ -53,6 +77,8 @@ static const double inverse_factorial[] = {
 #undef LN2_LOW
 #undef MANTISSA
 #undef SHIFTER
+#undef VECTOR_LANES
+#undef FUSED
 #undef NAME
 
 #define real double
@@ -65,6 +91,8 @@ static const double inverse_factorial[] = {
 #define LN2_LOW 1.42860682030941723212e-6
 #define MANTISSA 52
 #define SHIFTER 6755399441056767.0  /* 1.5 * 2^52 + 1023 */
+#define VECTOR_LANES LANES_OF(8)
+#define FUSED FUSED_F64
 #define NAME(name) name##_f64
 #include "optimizer_loops.h"
 #include "pass_loops.h"
@@ -73,6 +101,8 @@ static const double inverse_factorial[] = {
 #include "convolution_loops.h"
 #include "pooling_loops.h"
 #include "batchnorm_loops.h"
+#include "vector_loops.h"
+#include "matmul_loops.h"
 
 #define BOTH(name) {name##_f32, name##_f64}
 const struct loops LOOPS = {
@@ -91,6 +121,8 @@ const struct loops LOOPS = {
         [TGL_TRIAD] = BOTH(triad),
     },
     .square_sum = BOTH(square_sum),
+    .matmul = BOTH(matmul),
+    .panel = BOTH(PANEL),
     .f32 = {
         .cross_entropy = cross_entropy_f32,
         .last_column = last_column_f32,

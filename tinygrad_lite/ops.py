@@ -526,7 +526,7 @@ def _matmul_right(g, _y, a, _b):
 @op(_matmul_left, _matmul_right)
 def matmul(a, b):
     """y = a @ b; vectors, matrices, and stacks of matrices that broadcast."""
-    return np.matmul(a, b)
+    return kernels.body().product(a, b)
 
 
 def _einsum_rule(g, _y, *inputs, subscripts):

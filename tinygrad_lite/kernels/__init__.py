@@ -1,4 +1,4 @@
-"""The numeric kernels of the optimizers in three bodies, and the choice between them.
+"""The numeric kernels in three bodies, and the choice between them.
 
 | backend  | module          | what it is                                          |
 | -------- | --------------- | --------------------------------------------------- |
@@ -70,12 +70,12 @@ def set_backend(name: str) -> None:
 
 
 def set_num_threads(threads: int) -> None:
-    """Share large updates between so many threads, the caller's own among them.
+    """Share large updates and products between so many threads, the caller's among them.
 
     At first it is the number of cores that this process may use, or that of the environment
-    variable TINYGRAD_LITE_THREADS. Only the C kernels have threads: NumPy's matrix products
-    have others, which OPENBLAS_NUM_THREADS and its like govern. It holds for the whole
-    process; results are the same to the last bit.
+    variable TINYGRAD_LITE_THREADS. Only the C kernels have these threads: the products that
+    NumPy computes have others, which OPENBLAS_NUM_THREADS and its like govern. It holds for
+    the whole process; results are the same to the last bit.
 
     Raises:
         TypeError: if `threads` is no integer.
@@ -90,7 +90,7 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads share a large update; 1 where the C kernels are absent."""
+    """How many threads share a large update or product; 1 where the C kernels are absent."""
     return bodies["c"].get_num_threads() if "c" in bodies else 1
 
 

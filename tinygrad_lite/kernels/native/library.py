@@ -2,8 +2,9 @@
 
 The widest instruction set that the processor has is chosen on import; the environment
 variable TINYGRAD_LITE_SIMD ("baseline", "avx2" or "avx512") overrides it, so that each can be
-tested and timed. Results are the same to the last bit. TINYGRAD_LITE_THREADS sets how many
-threads share a large call; left out, as many as there are cores for this process.
+tested and timed. Results are the same to the last bit, but for matrix products: see
+csrc/kernels.h. TINYGRAD_LITE_THREADS sets how many threads share a large call; left out, as
+many as there are cores for this process.
 """
 
 import os
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 # The number of the C interface that this package calls; `tgl_abi` in csrc/dispatch.c.
-ABI = 7
+ABI = 8
 
 if lib.tgl_abi() != ABI:
     raise ImportError(
