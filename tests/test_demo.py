@@ -186,12 +186,17 @@ def test_a_rate_that_leads_nowhere(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def heed_sigint():
+    """A run in the background of a shell ignores SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
 def test_ctrl_c(tmp_path):
     with subprocess.Popen(
         command("--epochs", "10000", "--out", tmp_path),
         env=environment(PYTHONUNBUFFERED="1"), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_sigint,
     ) as process:
         while not process.stdout.readline().startswith("epoch"):
             assert process.poll() is None
