@@ -66,3 +66,23 @@ def test_all_names_exist_once():
     assert len(set(tg.__all__)) == len(tg.__all__)
     for name in tg.__all__:
         assert hasattr(tg, name), name
+
+
+@pytest.mark.parametrize("package", ["tg", "tg.data", "tg.optim"])
+def test_names_that_are_imported_later_are_listed_from_the_start(package):
+    code = f"import tinygrad_lite as tg; print({{*{package}.__all__}} - {{*dir({package})}})"
+    assert python(code) == "set()\n"
+
+
+@pytest.mark.parametrize("module", [
+    "checkpoint", "drawing", "plot", "training", "data.toy", "data.transforms",
+    "kernels.python_loops", "optim.lr_scheduler",
+])
+def test_what_few_need_is_imported_later(module):
+    code = f"import sys, tinygrad_lite; print('tinygrad_lite.{module}' in sys.modules)"
+    assert python(code) == "False\n"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'tinygrad_lite' has no attribute 'nothing'"):
+        _ = tg.nothing

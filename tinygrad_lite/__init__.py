@@ -4,24 +4,28 @@
 the packages ``tg.nn``, ``tg.optim`` and ``tg.data``.
 """
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import data, functions, nn, ops, optim
-from .checkpoint import CheckpointError, load, save
 from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
-from .evaluation import accuracy, confusion_matrix, evaluate, predict
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
 from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
+from .later import later
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
 from .rng import get_rng_state, manual_seed, set_rng_state
 from .summary import summary
 from .tensor import Tensor, as_tensor
-from .training import AveragedModel, Callback, EarlyStopping, History, fit
 from .value import Value
 from .version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from . import plot
+    from .checkpoint import CheckpointError, load, save
+    from .drawing import draw
+    from .evaluation import accuracy, confusion_matrix, evaluate, predict
+    from .training import AveragedModel, Callback, EarlyStopping, History, fit
 
 __all__ = [
     "AveragedModel", "Callback", "CheckpointError", "EarlyStopping", "GradcheckError",
@@ -33,11 +37,11 @@ __all__ = [
     *functions.__all__, *ops.__all__,
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """``tg.plot`` and ``tg.draw`` are imported when they are first asked for: few need them."""
-    if name == "plot":
-        return import_module(".plot", __name__)
-    if name == "draw":
-        return import_module(".drawing", __name__).draw
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = later(__name__, {
+    "plot": "plot",
+    "draw": "drawing",
+    **dict.fromkeys(["CheckpointError", "load", "save"], "checkpoint"),
+    **dict.fromkeys(["accuracy", "confusion_matrix", "evaluate", "predict"], "evaluation"),
+    **dict.fromkeys(["AveragedModel", "Callback", "EarlyStopping", "History", "fit"],
+                    "training"),
+})

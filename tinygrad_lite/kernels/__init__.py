@@ -15,11 +15,12 @@ Python code needs, there is an error. Nothing here imports the rest of tinygrad_
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from numbers import Integral
 from types import ModuleType
 
-from . import numpy_arrays, python_loops
+from . import numpy_arrays
 from .logits import refuse_targets
 from .table import KERNELS
 
@@ -35,7 +36,7 @@ REBUILD = (
     "in the source directory, or `make build` in a checkout"
 )
 
-bodies: dict[str, ModuleType] = {"numpy": numpy_arrays, "python": python_loops}
+bodies: dict[str, ModuleType] = {"numpy": numpy_arrays}
 
 # A compiled module that is absent is one thing; one that is there and fails must be heard of.
 if find_spec("tinygrad_lite.kernels._kernels") is not None:
@@ -117,6 +118,9 @@ def body(name: str | None = None) -> ModuleType:
     """
     name = current if name is None else name
     if name in bodies:
+        return bodies[name]
+    if name == "python":  # imported when it is first asked for: few need it
+        bodies[name] = import_module(".python_loops", __name__)
         return bodies[name]
     if name in BACKENDS:
         raise RuntimeError(f'backend "c" is not available: {why_not_c()}')
