@@ -11,6 +11,7 @@ from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
+from .jit import jit
 from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
 from .later import later
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
@@ -31,7 +32,7 @@ __all__ = [
     "AveragedModel", "Callback", "CheckpointError", "EarlyStopping", "GradcheckError",
     "History", "Tensor", "Value", "accuracy", "arange", "as_tensor", "backend",
     "confusion_matrix", "data", "draw", "enable_grad", "evaluate", "eye", "fit", "full",
-    "get_backend", "get_num_threads", "get_rng_state", "grad", "gradcheck", "load",
+    "get_backend", "get_num_threads", "get_rng_state", "grad", "gradcheck", "jit", "load",
     "manual_seed", "nn", "no_grad", "ones", "op", "optim", "plot", "predict", "rand", "randn",
     "save", "set_backend", "set_num_threads", "set_rng_state", "summary", "zeros",
     *functions.__all__, *ops.__all__,

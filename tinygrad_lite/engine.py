@@ -70,9 +70,17 @@ class _Mode(threading.local):
         self.recording = True           # whether ops are recorded
         self.sweeping = False           # whether a sweep with create_graph is on
         self.outside: list[bool] = []   # `recording` around each block of no_grad, enable_grad
+        self.tracer: Any = None         # what writes down every op, for `jit` to replay
 
 
 _mode = _Mode()
+
+
+def refuse_to_read(what: str) -> None:
+    """Raise if a function is being recorded: its numbers will be others at each replay."""
+    if _mode.tracer is not None:
+        _mode.tracer.refuse(what, "it reads numbers that will be others at the next call; "
+                            "return them, or use ops")
 
 
 class _SetRecording(ContextDecorator):
@@ -421,6 +429,8 @@ def apply(op: Op, inputs: tuple, static: dict[str, Any]) -> Any:
         y = op.forward(*map(some._ieee, data), **static)
     wrap = kinds.get(type(y)) or _highest_kind(inputs)
     result = wrap(y, data)
+    if _mode.tracer is not None:
+        _mode.tracer.applied(op, inputs, static, result)
     if op.view:
         result._share_changes(inputs[0])
     if differentiable and op.smooth and _mode.recording:
@@ -528,10 +538,11 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
     kept: dict[Node, Any] = {}
     outdated: list[Node] = []
     before = _mode.recording, _mode.sweeping
-    _mode.recording = _mode.sweeping = create_graph
+    _mode.recording = create_graph
+    _mode.sweeping = on_nodes = create_graph or _mode.tracer is not None
     try:
         for root, seed in zip(roots, seeds):
-            seed = _seed(root, seed, create_graph)
+            seed = _seed(root, seed, on_nodes)
             grads[root] = grads[root] + seed if root in grads else seed
         while order:
             node = order.pop()
@@ -540,7 +551,7 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
                 if node._hooks:
                     g = _run_hooks(node, g, targets is None)
                 if node._keeps_grad and targets is None:
-                    node._grad = g if node._grad is None else node._grad + g
+                    _accumulate(node, g)
                 elif node in wanted:
                     kept[node] = node._own(g, True)
                 _pull(node, g, grads, needed)
@@ -560,10 +571,10 @@ def _sweep(roots: Sequence[Node], seeds: Sequence[Any], targets: Sequence[Node] 
     return kept
 
 
-def _seed(root: Node, seed: Any, create_graph: bool) -> Any:
+def _seed(root: Node, seed: Any, as_node: bool) -> Any:
     """The gradient that a sweep starts from at this root, in memory of its own."""
     plain = root._one() if seed is None else root._plain_grad(seed)
-    if not create_graph:
+    if not as_node:
         return plain
     if isinstance(seed, Node):
         return root._own(root._fit(seed), True)
@@ -572,6 +583,8 @@ def _seed(root: Node, seed: Any, create_graph: bool) -> Any:
 
 def _accumulate(node: Node, g: Any) -> None:
     """Add g to ``.grad``, in a new object: whoever read the old one keeps what was read."""
+    if _mode.tracer is not None:
+        _mode.tracer.accumulates(node)
     g = node._public(g)
     node._grad = g if node._grad is None else node._grad + g
 
@@ -626,10 +639,11 @@ def _holds(arguments: Iterable[Any], d: Any) -> bool:
 
 
 def _as_nodes(node: Node, inputs: Iterable) -> list:
-    """The inputs as rules see them under create_graph: nodes where a gradient flows."""
+    """The inputs as rules on nodes see them: nodes where a gradient flows, or all if traced."""
     seen = []
+    traced = _mode.tracer is not None
     for x, data in zip(inputs, node._saved or ()):
-        if isinstance(x, Node) and x._requires_grad:
+        if isinstance(x, Node) and (x._requires_grad or traced):
             if x._data is not data:
                 raise RuntimeError(_changed_message(node._maker))
             seen.append(x)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import engine, functions, ops
-from .engine import Node, kinds, mark_changed
+from .engine import Node, kinds, mark_changed, refuse_to_read
 from .ops import Operators
 
 __all__ = ["Tensor", "as_tensor"]
@@ -34,7 +34,7 @@ def _in_place(function: Callable) -> Callable:
             old = self._before()
             self._become(function(old, old if other is self else other), old)
         else:
-            self._write(function(self.detach(), other)._data)
+            self._write(function(self.detach(), other))
         return self
 
     return method
@@ -116,7 +116,7 @@ class Tensor(Operators):
         return np.zeros_like(self._data)
 
     def _plain_grad(self, g: Any) -> np.ndarray:
-        g = np.array(g, dtype=self._data.dtype)
+        g = np.array(g._data if isinstance(g, Node) else g, dtype=self._data.dtype)
         if g.shape != self._data.shape:
             raise RuntimeError(f"expected a gradient of shape {self._data.shape}; "
                                f"got {g.shape}")
@@ -149,10 +149,12 @@ class Tensor(Operators):
     @property
     def data(self) -> np.ndarray:
         """The array itself. Assigning copies the numbers into a new array of this dtype."""
+        refuse_to_read(".data")
         return self._data
 
     @data.setter
     def data(self, numbers: Any) -> None:
+        refuse_to_read("assigning .data")
         array = np.array(numbers, dtype=self._data.dtype, order="C")
         if array.shape != self._data.shape:
             raise ValueError(f"expected data of shape {self._data.shape}; got {array.shape}")
@@ -167,6 +169,8 @@ class Tensor(Operators):
 
     @grad.setter
     def grad(self, g: Any) -> None:
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.clears(self)
         if g is None:
             self._grad = None
             return
@@ -232,6 +236,7 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray:
         """The array itself, sharing memory."""
+        refuse_to_read("numpy()")
         return self._data
 
     def item(self) -> Any:
@@ -240,6 +245,7 @@ class Tensor(Operators):
         Raises:
             ValueError: if there is not exactly one.
         """
+        refuse_to_read("item(), float() or int()")
         if self._data.size != 1:
             raise ValueError("only a Tensor of one element can be converted to a Python "
                              f"number; got shape {self._data.shape}")
@@ -247,6 +253,7 @@ class Tensor(Operators):
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
+        refuse_to_read("tolist()")
         return self._data.tolist()
 
     def astype(self, dtype: Any) -> Tensor:
@@ -254,9 +261,11 @@ class Tensor(Operators):
         dtype = _checked_dtype(dtype)
         if dtype.kind == "f":
             return ops.astype(self, dtype=dtype)
+        refuse_to_read("astype() to integers or booleans")
         return Tensor(self._data.astype(dtype))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        refuse_to_read("an array made of a Tensor")
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None,
@@ -288,6 +297,7 @@ class Tensor(Operators):
         return (self[i] for i in range(len(self._data)))
 
     def __contains__(self, number: Any) -> bool:
+        refuse_to_read("the operator 'in'")
         return bool((self._data == np.asarray(number)).any())
 
     def __float__(self) -> float:
@@ -297,12 +307,14 @@ class Tensor(Operators):
         return int(self.item())
 
     def __index__(self) -> int:
+        refuse_to_read("an index made of a Tensor")
         if self._data.dtype.kind not in "iu" or self._data.size != 1:
             raise TypeError("only an integer Tensor of one element can be an index; got "
                             f"{self._data.dtype}, shape {self._data.shape}")
         return int(self._data.item())
 
     def __bool__(self) -> bool:
+        refuse_to_read("a branch on a Tensor")
         if self._data.size != 1:
             raise ValueError("the truth value of a Tensor with other than one element is "
                              f"ambiguous; got shape {self._data.shape}")
@@ -330,6 +342,7 @@ class Tensor(Operators):
     __hash__ = object.__hash__  # by identity, so that Tensors can be dict keys
 
     def __invert__(self) -> Tensor:
+        refuse_to_read("the operator ~")
         return Tensor(~self._data)
 
     def __and__(self, other: Any) -> Tensor:
@@ -354,7 +367,7 @@ class Tensor(Operators):
                             "in one with tg.stack first")
         if not self._joins_graph(value):
             self._data[index] = value._data if isinstance(value, Node) else value
-            mark_changed(self._changed)
+            self._written(index, value)
             return
         if self._is_view:
             raise RuntimeError("cannot assign into a view that takes part in a graph; "
@@ -406,10 +419,16 @@ class Tensor(Operators):
         self._inherit(new)
         self._birth = engine.now()
 
-    def _write(self, numbers: np.ndarray) -> None:
-        self._check_result(numbers)
-        np.copyto(self._data, numbers)
+    def _write(self, new: Tensor) -> None:
+        self._check_result(new._data)
+        np.copyto(self._data, new._data)
+        self._written(..., new)
+
+    def _written(self, index: Any, numbers: Any) -> None:
+        """Say that numbers were written in place."""
         mark_changed(self._changed)
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.wrote(self, index, numbers)
 
     def _check_result(self, result: np.ndarray) -> None:
         """Raise if the result of an in-place operation does not fit into self."""
@@ -512,6 +531,7 @@ def _checked_dtype(dtype: Any) -> np.dtype:
 def _as_array(data: Any, dtype: Any = None) -> np.ndarray:
     """An array of a dtype that a Tensor may have; shared with `data` where possible."""
     if isinstance(data, Node):
+        refuse_to_read("a Tensor made of a node")
         data = data._data
     array = np.asarray(data)
     if dtype is None:

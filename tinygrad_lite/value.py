@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, kinds
+from .engine import Node, _mode, kinds, refuse_to_read
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -89,6 +89,7 @@ class Value(Operators):
 
         A graph recorded earlier keeps the old number.
         """
+        refuse_to_read(".data")
         return self._data
 
     @data.setter
@@ -105,6 +106,8 @@ class Value(Operators):
 
     @grad.setter
     def grad(self, g: Any) -> None:
+        if _mode.tracer is not None:
+            _mode.tracer.clears(self)
         self._grad = g if g is None or isinstance(g, Value) else _as_float(g)
 
     @property
@@ -125,6 +128,7 @@ class Value(Operators):
 
     def item(self) -> float:
         """The number."""
+        refuse_to_read("item()")
         return self._data
 
     # ---- functions ---------------------------------------------------------------------
@@ -142,12 +146,15 @@ class Value(Operators):
     # ---- as a number -------------------------------------------------------------------
 
     def __float__(self) -> float:
+        refuse_to_read("float()")
         return self._data
 
     def __int__(self) -> int:
+        refuse_to_read("int()")
         return int(self._data)
 
     def __bool__(self) -> bool:
+        refuse_to_read("a branch on a Value")
         return self._data != 0.0
 
     def __lt__(self, other: Any) -> Any:
@@ -200,6 +207,7 @@ def _as_float(number: Any) -> float:
 
 def _compare(value: Value, other: Any, compare: Any) -> Any:
     """A bool for two numbers; a boolean Tensor if the other is an array."""
+    refuse_to_read("a comparison of a Value")
     if isinstance(other, Value):
         return bool(compare(value._data, other._data))
     other = ops.as_operand(other, value)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import Node, no_grad
+from ..engine import Node, _mode, no_grad
 from ..tensor import Tensor
 from ..value import Value
 
@@ -69,6 +69,8 @@ class Module:
                                   '"forward" function')
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        if _mode.tracer is not None:
+            _mode.tracer.entered(self)
         return self.forward(*inputs, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -129,7 +129,7 @@ class Plan:
         self.pack = Pack(params)
         self._letters: Sequence[str | None] = ()
         self._ready: list[Node] = []
-        self._batches: list[Batch] = []
+        self.known: list[Batch] = []
         self._all_were_ready = False
 
     def batches(self, letters: Sequence[str | None],
@@ -144,22 +144,28 @@ class Plan:
         """
         if self._all_were_ready and letters == self._letters:
             try:
-                for batch in self._batches:
+                for batch in self.known:
                     batch.look()
-                return self._batches
+                return self.known
             except AttributeError:
                 pass  # one of them has no gradient now
         self.pack.load()
         ready = [p for p in self.params if p._grad is not None]
         if letters != self._letters or not _same(ready, self._ready):
             found = [(p, *complete(group, letters, p)) for p in ready]
-            self._batches = self._split(found, letters)
+            self.known = self._split(found, letters)
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
-        for batch in self._batches:
+        for batch in self.known:
             batch.look()
-        return self._batches
+        return self.known
+
+    def holds(self, batch: Batch, params: Sequence[Node],
+              letters: Sequence[str | None]) -> bool:
+        """Whether a batch is one of those that are updated now, with these letters."""
+        return (self.params is params and self._letters == letters
+                and any(batch is known for known in self.known))
 
     def _split(self, found: list[tuple[Node, State, bool]],
                letters: Sequence[str | None]) -> list[Batch]:

@@ -15,7 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from .. import kernels, passes
-from ..engine import Node, enable_grad
+from ..engine import Node, _mode, enable_grad
 from ..kernels.groups import checked, plain_scalars
 from ..value import Value
 from .batches import Batch, Plan, State
@@ -115,11 +115,19 @@ class Optimizer:
                     if batch.fresh:
                         self._states.update(zip(batch.params, batch.states))
                     batch.finish()
+                    if _mode.tracer is not None:
+                        _mode.tracer.updated(self, self._group_of(batch), batch)
             finally:
                 for plan in self._plans:
                     plan.pack.store()
             self.steps_taken += 1
+            if _mode.tracer is not None:
+                _mode.tracer.stepped(self)
         return loss
+
+    def _group_of(self, batch: Batch) -> int:
+        """The number of the group that a batch is part of."""
+        return next(i for i, plan in enumerate(self._plans) if batch in plan.known)
 
     def _calls(self) -> list[tuple[Batch, dict[str, Any]]]:
         """The calls of the kernel that make a step: a batch and the scalars for each."""
@@ -158,6 +166,8 @@ class Optimizer:
             return
         for group in self.param_groups:
             for p in group["params"]:
+                if _mode.tracer is not None:
+                    _mode.tracer.clears(p)
                 p._grad = None
 
     # ---- groups and state --------------------------------------------------------------

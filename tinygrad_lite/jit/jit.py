@@ -1,0 +1,195 @@
+"""jit: the function as users call it. It imports the recorder, the program and the skins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import update_wrapper
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from .. import engine
+from ..engine import Node
+from ..tensor import Tensor
+from ..value import Value
+from .program import Program
+from .recorder import Recorder
+
+__all__ = ["Jitted", "jit"]
+
+
+def jit(function: Callable) -> Jitted:
+    """Record what a function does, and replay it from then on, most of it in C.
+
+    ::
+
+        @tg.jit
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+    The first call with inputs of new shapes and dtypes runs as it stands, the second is
+    recorded, and later ones copy their inputs into the recorded arrays and do again what was
+    recorded. A change of what the recording depends on (an array of a parameter exchanged,
+    train and eval mode, an optimizer that takes other arrays) leads to another recording; at
+    most eight are kept. Rates and other settings of optimizers may change at any time.
+
+    Args:
+        function: takes arrays, Tensors, Values, other hashable arguments, and tuples, lists
+            and dicts of them; arrays come in as Tensors. It returns such a structure, or
+            None.
+
+    Returns:
+        A function that returns copies of what the function returned, outside any graph.
+        Gradients of parameters are left as after the function itself; their arrays are
+        written again by the next call.
+
+    Raises:
+        RuntimeError: while recording, for what cannot be replayed, with the line: reading a
+            number (``item()``, ``float(t)``, ``t.numpy()``, a branch on it), random numbers
+            that are not drawn by an op.
+        TypeError: for an argument that is neither of these and not hashable.
+    """
+    return Jitted(function)
+
+
+class Jitted:
+    """A function and its recordings; see `jit`.
+
+    Attributes:
+        program: the `Program` that the last call replayed or recorded; None before.
+    """
+
+    most = 8  # recordings that are kept
+
+    def __init__(self, function: Callable) -> None:
+        if not callable(function):
+            raise TypeError(f"jit expects a function; got {type(function).__name__}")
+        update_wrapper(self, function)
+        self._function = function
+        self._recordings: list[tuple[Any, Program, Any]] = []  # the last used is the last
+        self._seen: set[Any] = set()
+        self._lock = RLock()
+        self.program: Program | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if engine._mode.tracer is not None:  # a part of another jitted function
+            return self._function(*args, **kwargs)
+        leaves: list[Any] = []
+        key = (_signature((args, kwargs), leaves), engine._mode.recording)
+        with self._lock:
+            found = self._find(key)
+            if found is not None:
+                self.program, shape = found
+                return _filled(shape, iter(self.program.run(map(_plain, leaves))))
+            if key not in self._seen:
+                self._seen.add(key)
+                return self._function(*args, **kwargs)
+            return self._record(key, args, kwargs)
+
+    def clear(self) -> None:
+        """Forget all recordings."""
+        with self._lock:
+            self._recordings.clear()
+            self._seen.clear()
+            self.program = None
+
+    def _find(self, key: Any) -> tuple[Program, Any] | None:
+        """The recording for this key that holds now, moved to the end."""
+        for i in range(len(self._recordings) - 1, -1, -1):
+            known, program, shape = self._recordings[i]
+            if known == key and program.fits():
+                self._recordings.append(self._recordings.pop(i))
+                return program, shape
+        return None
+
+    def _record(self, key: Any, args: Any, kwargs: Any) -> Any:
+        """Run the function, write down what it does, and keep that."""
+        inputs: list[Any] = []
+        args, kwargs = _as_nodes((args, kwargs), inputs)
+        with Recorder() as recorder:
+            returned = self._function(*args, **kwargs)
+        outputs: list[Any] = []
+        shape = _shape_of(returned, outputs)
+        program = Program(recorder, inputs, outputs)
+        for node, grad in program.gradients:
+            node._grad = program._load(grad)
+        self.program = program
+        self._recordings = [*self._recordings, (key, program, shape)][-self.most:]
+        return _filled(shape, iter(program.results()))
+
+
+# ---- arguments and results -------------------------------------------------------------
+
+
+def _signature(x: Any, leaves: list[Any]) -> Any:
+    """What a recording depends on of the arguments; arrays and nodes are added to leaves."""
+    if isinstance(x, (tuple, list)):
+        return type(x), tuple(_signature(item, leaves) for item in x)
+    if isinstance(x, dict):
+        return dict, tuple((name, _signature(item, leaves)) for name, item in x.items())
+    if isinstance(x, (np.ndarray, Tensor)):
+        leaves.append(x)
+        return x.shape, x.dtype, getattr(x, "requires_grad", False)
+    if isinstance(x, Value):
+        leaves.append(x)
+        return Value
+    try:
+        hash(x)
+    except TypeError:
+        raise TypeError("a jitted function takes arrays, Tensors, Values and hashable "
+                        f"arguments; got {type(x).__name__}") from None
+    return type(x), x
+
+
+def _as_nodes(x: Any, inputs: list[Any]) -> Any:
+    """The arguments with nodes of their own in place of arrays and nodes."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(_as_nodes(item, inputs) for item in x)
+    if isinstance(x, dict):
+        return {name: _as_nodes(item, inputs) for name, item in x.items()}
+    if isinstance(x, (np.ndarray, Tensor)):
+        inputs.append(Tensor(_plain(x)))
+        return inputs[-1]
+    if isinstance(x, Value):
+        inputs.append(Value(x._data, requires_grad=False))
+        return inputs[-1]
+    return x
+
+
+def _plain(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+class _Hole:
+    """Stands for an output in a returned structure."""
+
+
+def _shape_of(x: Any, outputs: list[Any]) -> Any:
+    """The returned structure with holes for its nodes, which are added to outputs."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(_shape_of(item, outputs) for item in x)
+    if isinstance(x, dict):
+        return {name: _shape_of(item, outputs) for name, item in x.items()}
+    if isinstance(x, Node):
+        outputs.append(x)
+        return _Hole
+    return x
+
+
+def _filled(shape: Any, results: Iterator[Any]) -> Any:
+    """The structure with the results in its holes, as nodes."""
+    if isinstance(shape, (tuple, list)):
+        return type(shape)(_filled(item, results) for item in shape)
+    if isinstance(shape, dict):
+        return {name: _filled(item, results) for name, item in shape.items()}
+    if shape is _Hole:
+        result = next(results)
+        if isinstance(result, float):
+            return Value(result, requires_grad=False)
+        return Tensor._wrap(result, [result])
+    return shape
