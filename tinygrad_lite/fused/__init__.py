@@ -8,7 +8,9 @@ from .dropout import dropout_mask
 from .embedding import add_rows, embedding
 from .losses import (
     binary_cross_entropy,
+    class_ids,
     cross_entropy,
+    factors_of_classes,
     hinge,
     hinge_embedding,
     huber,
@@ -22,9 +24,9 @@ from .normalization import standardize
 from .pooling import avg_pool2d, max_pool2d
 
 __all__ = [
-    "add_rows", "avg_pool2d", "batch_norm", "binary_cross_entropy", "conv2d", "cross_entropy",
-    "dropout_mask", "elu", "embedding", "erf", "gelu", "gelu_tanh", "hardtanh", "hinge",
-    "hinge_embedding", "huber", "kl_divergence", "leaky_relu", "linear", "log_kl_divergence",
-    "logits_cross_entropy", "max_pool2d", "normalize", "pick", "silu", "softplus",
-    "squared_difference", "standardize", "step",
+    "add_rows", "avg_pool2d", "batch_norm", "binary_cross_entropy", "class_ids", "conv2d",
+    "cross_entropy", "dropout_mask", "elu", "embedding", "erf", "factors_of_classes", "gelu",
+    "gelu_tanh", "hardtanh", "hinge", "hinge_embedding", "huber", "kl_divergence", "leaky_relu",
+    "linear", "log_kl_divergence", "logits_cross_entropy", "max_pool2d", "normalize", "pick",
+    "silu", "softplus", "squared_difference", "standardize", "step",
 ]

@@ -12,9 +12,9 @@ from ..engine import op
 from ..ops import _floating, clip, exp, expand_dims, log, sigmoid, softmax, sum, where
 
 __all__ = [
-    "binary_cross_entropy", "cross_entropy", "hinge", "hinge_embedding", "huber",
-    "kl_divergence", "log_kl_divergence", "logits_cross_entropy", "pick",
-    "squared_difference",
+    "binary_cross_entropy", "class_ids", "cross_entropy", "factors_of_classes", "hinge",
+    "hinge_embedding", "huber", "kl_divergence", "log_kl_divergence", "logits_cross_entropy",
+    "pick", "squared_difference",
 ]
 
 # ---- softmax cross-entropy -----------------------------------------------------------
@@ -33,6 +33,21 @@ def cross_entropy(a: Any, target: Any, reduction: str = "mean",
     """
     rows = _cross_entropy_rows(a, target, ignore_index=ignore_index)
     return _cross_entropy(a, target, rows, reduction=reduction)
+
+
+@op(None)
+def class_ids(target):
+    """y (M,) = the ids as int64, in memory of their own, since rules read them again."""
+    return np.array(target, np.int64).reshape(-1)
+
+
+@op(None, None)
+def factors_of_classes(weights, ids, ignore_index):
+    """y (M,) = the weight (C,) of each sample's class, 0 for those to ignore."""
+    counts = ids != ignore_index
+    y = np.zeros(len(ids), weights.dtype)
+    y[counts] = weights[ids[counts]]
+    return y
 
 
 @op(None, None)

@@ -32,7 +32,8 @@ class Program:
         self.numbers = np.array(recorder.numbers)
         given = {id(x) for x in inputs}
         self.leaves = [pair for pair in recorder.leaves if id(pair[0]) not in given]
-        self.gradients = [(node, _final_gradient(recorder, node)) for node in recorder.gradients]
+        self.gradients = [(node, _final_gradient(recorder, node))
+                          for node in recorder.gradients]
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
         self.states = [pair for key, pair in recorder.states.items() if key not in given]

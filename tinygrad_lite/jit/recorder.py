@@ -11,7 +11,6 @@ It imports the engine, the skins and NumPy.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,14 +40,12 @@ class Entry(NamedTuple):
         inputs: arrays, registers, and plain constants.
         static: its static arguments.
         output: an array or a register.
-        line: where it was asked for, such as ``train.py:12``.
     """
 
     op: Op
     inputs: tuple
     static: dict[str, Any]
     output: Any
-    line: str
 
 
 class Write(NamedTuple):
@@ -57,7 +54,6 @@ class Write(NamedTuple):
     target: np.ndarray
     index: Any
     source: Any
-    line: str
 
 
 class Update(NamedTuple):
@@ -69,7 +65,6 @@ class Update(NamedTuple):
         batch: the parameters and their state.
         columns: the arrays that the kernel takes.
         values: Values among the parameters, with the registers of number and gradient.
-        line: as in `Entry`.
     """
 
     optimizer: Any
@@ -77,14 +72,12 @@ class Update(NamedTuple):
     batch: Any
     columns: list
     values: list[tuple[Value, Register, Register]]
-    line: str
 
 
 class Step(NamedTuple):
     """An optimizer counts a step."""
 
     optimizer: Any
-    line: str
 
 
 class Recorder:
@@ -128,21 +121,21 @@ class Recorder:
         known = tuple(self.seen(x) for x in inputs)
         self._kept.append((inputs, static))
         if isinstance(result, Value):
-            self.entries.append(Entry(op, known, static, self._new_register(result), where()))
+            self.entries.append(Entry(op, known, static, self._new_register(result)))
             return
         output = result._data
         if id(root(output)) in {id(root(x)) for x in known if isinstance(x, np.ndarray)}:
             return  # a view, which holds what its base holds
         self._made[id(root(output))] = output
         self._kept.append(output)
-        self.entries.append(Entry(op, known, static, output, where()))
+        self.entries.append(Entry(op, known, static, output))
 
     def wrote(self, target: Node, index: Any, source: Any) -> None:
         """Numbers were copied into an array."""
         self.seen(target)
-        self.entries.append(Write(target._data, index, self.seen(source), where()))
+        self.entries.append(Write(target._data, index, self.seen(source)))
 
-    def updated(self, optimizer: Any, group: int, batch: Any, columns: list) -> None:
+    def updated(self, optimizer: Any, group: int, batch: Any) -> None:
         """A kernel updated the parameters of a batch."""
         values = []
         for p in batch.params:
@@ -151,11 +144,11 @@ class Recorder:
             else:
                 self.seen(p)
                 self.seen(p._grad)
-        self.entries.append(Update(optimizer, group, batch, columns, values, where()))
+        self.entries.append(Update(optimizer, group, batch, batch.columns, values))
 
     def stepped(self, optimizer: Any) -> None:
         """An optimizer has taken a step."""
-        self.entries.append(Step(optimizer, where()))
+        self.entries.append(Step(optimizer))
 
     def entered(self, module: Any) -> None:
         """A Module is called."""
@@ -223,7 +216,3 @@ def where() -> str:
         return "?"
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
 
-
-def tracing() -> Callable | None:
-    """The recorder that is on in this thread, or None."""
-    return engine._mode.tracer

@@ -264,23 +264,24 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, *, ignore_index: 
                            f"{label_smoothing}")
     if not isinstance(input, Node):
         input = np.asarray(input)
-    numbers = np.array(target)  # a copy: the gradient rule reads it again
-    if numbers.dtype.kind == "f" and numbers.shape == input.shape and numbers.ndim:
+    if not isinstance(target, Node):
+        target = np.asarray(target)
+    if target.dtype.kind == "f" and target.shape == input.shape and target.ndim:
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
-        soft = target if isinstance(target, Node) else numbers.astype(input.dtype)
+        soft = target if isinstance(target, Node) else target.astype(input.dtype)
         return _soft_cross_entropy(input, soft, weight, reduction, label_smoothing)
-    rows, ids = _rows_and_ids(input, numbers)
-    shape = numbers.shape if len(input.shape) > 1 else ()
+    rows, ids = _rows_and_ids(input, target)
+    shape = target.shape if len(input.shape) > 1 else ()
     if weight is None and not label_smoothing:
         losses = fused.cross_entropy(rows, ids, reduction, ignore_index)
         return ops.reshape(losses, shape) if reduction == "none" else losses
     losses = fused.cross_entropy(rows, ids, "none", ignore_index)
     weights = _class_weights(weight, rows.shape[1], rows.dtype)
-    factors = _factors(weights, ids, ignore_index)
+    factors = fused.factors_of_classes(weights, ids, ignore_index=ignore_index)
     losses = losses * factors
     if label_smoothing:
-        even = -ops.sum(ops.log_softmax(rows, axis=1) * weights, axis=1) / len(weights)
+        even = -ops.sum(ops.log_softmax(rows, axis=1) * weights, axis=1) / rows.shape[1]
         even = ops.where(ids != ignore_index, even, 0.0)
         losses = (1 - label_smoothing) * losses + label_smoothing * even
     return _reduce_classes(losses, factors, reduction, shape)
@@ -302,12 +303,13 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     check_reduction(reduction)
     if not isinstance(input, Node):
         input = np.asarray(input)
-    numbers = np.array(target)
-    rows, ids = _rows_and_ids(input, numbers)
-    shape = numbers.shape if len(input.shape) > 1 else ()
+    if not isinstance(target, Node):
+        target = np.asarray(target)
+    rows, ids = _rows_and_ids(input, target)
+    shape = target.shape if len(input.shape) > 1 else ()
     picked = fused.pick(rows, ids, ignore_index=ignore_index)
     weights = _class_weights(weight, rows.shape[1], rows.dtype)
-    factors = _factors(weights, ids, ignore_index)
+    factors = fused.factors_of_classes(weights, ids, ignore_index=ignore_index)
     return _reduce_classes(picked * -factors, factors, reduction, shape)
 
 
@@ -325,7 +327,7 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str,
     return _reduce(-ops.sum(terms, axis=axis), reduction)
 
 
-def _rows_and_ids(input: Any, ids: np.ndarray) -> tuple[Any, np.ndarray]:
+def _rows_and_ids(input: Any, ids: Any) -> tuple[Any, Any]:
     """The input as rows of logits (M, C), and a class id for each, (M,)."""
     _check_ids(input.shape, ids)
     shape = input.shape
@@ -333,10 +335,10 @@ def _rows_and_ids(input: Any, ids: np.ndarray) -> tuple[Any, np.ndarray]:
         input = ops.transpose(input, axes=(0, *range(2, len(shape)), 1))
     if len(shape) != 2:
         input = ops.reshape(input, shape=(ids.size, shape[min(len(shape), 2) - 1]))
-    return input, ids.reshape(-1).astype(np.int64, copy=False)
+    return input, fused.class_ids(ids)
 
 
-def _check_ids(shape: tuple[int, ...], ids: np.ndarray) -> None:
+def _check_ids(shape: tuple[int, ...], ids: Any) -> None:
     """Raise unless there is one integer for each place that an input of that shape has."""
     if not shape:
         raise ValueError("expected an input of shape (N, C), (C,) or (N, C, d1, ...); got ()")
@@ -349,12 +351,12 @@ def _check_ids(shape: tuple[int, ...], ids: np.ndarray) -> None:
                            f"shape {ids.shape}. Class probabilities must be floats")
     if len(shape) > 1 and ids.shape[:1] != shape[:1]:
         raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size "
-                         f"({len(ids) if ids.ndim else 0}).")
+                         f"({ids.shape[0] if ids.ndim else 0}).")
     if len(shape) > 2 and ids.shape != (shape[0], *shape[2:]):
         raise RuntimeError(f"Expected target size {(shape[0], *shape[2:])}, got {ids.shape}")
 
 
-def _class_weights(weight: Any, classes: int, dtype: Any) -> np.ndarray:
+def _class_weights(weight: Any, classes: int, dtype: Any) -> Any:
     """The constant factor of each class, (C,); ones for None."""
     dtype = dtype if dtype.kind == "f" else np.float32
     if weight is None:
@@ -362,27 +364,25 @@ def _class_weights(weight: Any, classes: int, dtype: Any) -> np.ndarray:
     if isinstance(weight, Node) and weight._requires_grad:
         raise RuntimeError("the weights of classes are constants, and this one requires grad; "
                            "detach() it")
-    weights = np.asarray(weight, dtype)
+    weights = ops.astype(weight, dtype=dtype) if isinstance(weight, Node) \
+        else np.asarray(weight, dtype)
     if weights.shape != (classes,):
         raise RuntimeError(f"weight tensor should be defined either for all {classes} classes "
                            f"or no classes but got weight tensor of shape: {weights.shape}")
     return weights
 
 
-def _factors(weights: np.ndarray, ids: np.ndarray, ignore_index: int) -> np.ndarray:
-    """The weight of each sample's class, 0 for those to ignore."""
-    counts = ids != ignore_index
-    factors = np.zeros(len(ids), weights.dtype)
-    factors[counts] = weights[ids[counts]]
-    return factors
-
-
-def _reduce_classes(losses: Any, factors: np.ndarray, reduction: str, shape: tuple) -> Any:
+def _reduce_classes(losses: Any, factors: Any, reduction: str, shape: tuple) -> Any:
     """The losses (M,) in the shape of the target, or their sum, over that of the factors."""
     if reduction == "none":
         return ops.reshape(losses, shape)
-    total = factors.sum() or math.nan
-    return ops.sum(losses) / total if reduction == "mean" else ops.sum(losses)
+    return _sum_over(losses, factors) if reduction == "mean" else ops.sum(losses)
+
+
+def _sum_over(losses: Any, weights: Any) -> Any:
+    """The sum of the losses over that of the weights; nan where these add up to 0."""
+    total = ops.sum(weights)
+    return ops.sum(losses) / ops.where(total == 0, math.nan, total)
 
 
 # ---- shapes and reductions -------------------------------------------------------------
@@ -423,8 +423,7 @@ def _weighted_mean(losses: Any, weight: Any, reduction: str) -> Any:
     weight = _weights_like(losses, weight)
     if reduction != "mean":
         return _reduce(losses * weight, reduction)
-    total = ops.sum(weight)
-    return ops.sum(losses * weight) / ops.where(total == 0, math.nan, total)
+    return _sum_over(losses * weight, weight)
 
 
 def _weights_like(losses: Any, weight: Any) -> Any:
