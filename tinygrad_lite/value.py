@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, refuse_to_read
+from .engine import Node, _mode, kinds, no_grad, refuse_to_read, turned
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -44,6 +44,8 @@ class Value(Operators):
         self._requires_grad = bool(requires_grad)
         self._hooks = None
         self._maker = None
+        if _mode.tracer is not None:
+            _mode.tracer.created(self)
 
     # ---- what the engine asks of a kind ------------------------------------------------
 
@@ -97,11 +99,14 @@ class Value(Operators):
         if self._maker is not None:
             raise RuntimeError(f"only a leaf may be given a new number; this Value is the "
                                f"result of '{self.op_name}': use detach()")
+        refuse_to_read("assigning .data")
         self._data = _as_float(number)
 
     @property
     def grad(self) -> Any:
         """dL/dself, summed over all sweeps since it was last set to 0."""
+        if _mode.tracer is not None:
+            _mode.tracer.finds(self)
         return 0.0 if self._grad is None else self._grad
 
     @grad.setter
@@ -121,9 +126,13 @@ class Value(Operators):
             raise RuntimeError("you can only change requires_grad of leaf nodes; use "
                                "detach() for a Value that stands outside the graph")
         self._requires_grad = bool(flag)
+        turned()
 
     def detach(self) -> Value:
         """The same number outside the graph."""
+        if _mode.tracer is not None:
+            with no_grad():
+                return self * 1.0
         return Value(self._data, requires_grad=False)
 
     def item(self) -> float:
@@ -178,6 +187,7 @@ class Value(Operators):
     __hash__ = object.__hash__  # by identity, so that Values can stand in sets and dicts
 
     def __repr__(self) -> str:
+        refuse_to_read("a Value as text")
         return f"Value(data={self._data}, grad={self.grad})"
 
     # ---- micrograd's names -------------------------------------------------------------
@@ -206,13 +216,17 @@ def _as_float(number: Any) -> float:
 
 
 def _compare(value: Value, other: Any, compare: Any) -> Any:
-    """A bool for two numbers; a boolean Tensor if the other is an array."""
-    refuse_to_read("a comparison of a Value")
-    if isinstance(other, Value):
-        return bool(compare(value._data, other._data))
+    """A bool for two numbers; a boolean Tensor if the other is an array.
+
+    While a function is recorded, a bool is a Value too: 1.0 or 0.0, as in a product.
+    """
     other = ops.as_operand(other, value)
     if other is NotImplemented:
         return other
+    if _mode.tracer is not None:
+        return compare(value, other)
+    if isinstance(other, Value):
+        return bool(compare(value._data, other._data))
     if isinstance(other, (int, float)):
         return bool(compare(value._data, other))
     return compare(value, other)

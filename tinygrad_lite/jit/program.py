@@ -11,10 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import engine, kernels
 from ..engine import Node
-from ..value import Value
-from .recorder import Entry, Recorder, Register, Step, Update, Write
+from .recorder import (
+    Entry,
+    Pass,
+    Recorder,
+    Register,
+    Step,
+    Update,
+    Write,
+    same_traits,
+)
 
 __all__ = ["Program"]
 
@@ -30,14 +38,16 @@ class Program:
         self.inputs = [recorder.seen(x) for x in inputs]
         self.outputs = [recorder.seen(x) for x in outputs]
         self.numbers = np.array(recorder.numbers)
-        given = {id(x) for x in inputs}
-        self.leaves = [pair for pair in recorder.leaves if id(pair[0]) not in given]
-        self.gradients = [(node, _final_gradient(recorder, node))
-                          for node in recorder.gradients]
+        self.leaves = recorder.leaves
+        self.gradients = list(recorder.gradients.items())
+        self.given = recorder.given
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
-        self.states = [pair for key, pair in recorder.states.items() if key not in given]
-        self.modules = list(recorder.modules.values())
+        self.states = list(recorder.states.values())
+        self.traits = list(recorder.traits.values())
+        self.cells = list(recorder.cells.values())
+        self.after = recorder.after
+        self._checked_at = 0
         self.updates = [entry for entry in self.entries if isinstance(entry, Update)]
         self.steps = list(map(self._runner, self.entries))
 
@@ -46,14 +56,20 @@ class Program:
     def fits(self) -> bool:
         """Whether the state that it was recorded with is the state of now.
 
-        That is the arrays of parameters and buffers, the modes of Modules, the settings of
-        optimizers that choose what their kernels take, and which gradients there are.
+        That is the arrays, hooks and wish for a gradient of parameters and buffers, the
+        attributes of Modules, the settings of optimizers that choose what their kernels take,
+        and which gradients there are. The first three are looked at only if any changed.
         """
-        return (all(node._data is array for node, array in self.states)
-                and all(module.training is mode for module, mode in self.modules)
-                and all(node._grad is None for node in self.fresh)
+        now = engine._latest_turn[0]
+        if self._checked_at != now:
+            if not (all(node._data is array for node, array in self.states)
+                    and all(same_traits(x, before) for x, before in self.traits)):
+                return False
+            self._checked_at = now
+        return (all(node._grad is None for node in self.fresh)
                 and all(node._grad is not None for node, _ in self.sums)
-                and all(map(_update_fits, self.updates)))
+                and all(map(_update_fits, self.updates))
+                and all(map(_step_fits, self.entries)))
 
     # ---- a replay ----------------------------------------------------------------------
 
@@ -66,12 +82,20 @@ class Program:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
         for value, register in self.leaves:
-            self.numbers[register.index] = value._data
+            self.numbers[register.at] = value._data
         for step in self.steps:
             step()
         for node, grad in self.gradients:
             node._grad = self._load(grad)
+        if self.cells:
+            engine.mark_changed(*self.cells)
+        for function in self.after:
+            function()
         return self.results()
+
+    def given_now(self) -> dict[int, Any]:
+        """The gradients of the inputs that have one, by their number."""
+        return {i: self._load(grad) for i, grad in self.given.items()}
 
     def results(self) -> list[Any]:
         """A copy of each output: an array, or a float."""
@@ -79,18 +103,18 @@ class Program:
                 for x in self.outputs]
 
     def _load(self, x: Any) -> Any:
-        return float(self.numbers[x.index]) if isinstance(x, Register) else x
+        return float(self.numbers[x.at]) if isinstance(x, Register) else x
 
     def _store(self, place: Any, number: Any) -> None:
         if isinstance(place, Register):
-            self.numbers[place.index] = number
+            self.numbers[place.at] = number
         else:
             np.copyto(place, number, casting="same_kind")
 
     def _runner(self, entry: Any) -> Callable[[], None]:
         """A function that does what an entry says, in NumPy."""
-        run = {Entry: self._apply, Write: self._write, Update: self._update,
-               Step: self._count}[type(entry)]
+        run: Any = {Entry: self._apply, Write: self._write, Update: self._update,
+               Pass: self._pass, Step: self._count}[type(entry)]
         return lambda: run(entry)
 
     def _apply(self, entry: Entry) -> None:
@@ -103,6 +127,11 @@ class Program:
 
     def _write(self, entry: Write) -> None:
         entry.target[entry.index] = self._load(entry.source)
+
+    def _pass(self, entry: Pass) -> None:
+        scalars = {name: x() if callable(x) else self._load(x)
+                   for name, x in entry.scalars.items()}
+        kernels.body().update(entry.kernel, entry.columns, scalars, {})
 
     def _update(self, entry: Update) -> None:
         """A step of the optimizer, on the recorded arrays."""
@@ -124,13 +153,13 @@ class Program:
         entry.optimizer.steps_taken += 1
 
 
-def _final_gradient(recorder: Recorder, node: Node) -> Any:
-    """What a node's gradient is in the end: a Tensor, a register, a number or None."""
-    return recorder.seen(node._grad) if isinstance(node, Value) else node._grad
-
-
 def _ieee(x: Any) -> Any:
     return np.float64(x) if isinstance(x, (float, int)) else x
+
+
+def _step_fits(entry: Any) -> bool:
+    """Whether the optimizer has as many groups as then."""
+    return not isinstance(entry, Step) or len(entry.optimizer.param_groups) == entry.groups
 
 
 def _update_fits(update: Update) -> bool:
