@@ -127,7 +127,7 @@ def test_code_lines_are_counted_right(tmp_path):
 
 def test_the_core_is_read_in_an_evening():
     lines = {name: code_lines(PACKAGE / f"{name}.py") for name in CORE}
-    assert sum(lines.values()) <= 1300, lines
+    assert sum(lines.values()) <= 1400, lines
 
 
 def test_every_module_says_what_it_is():

@@ -529,6 +529,18 @@ STEPS = [
     Row("less_equal", ops.less_equal, np.less_equal, pair()),
     Row("greater", ops.greater, np.greater, pair()),
     Row("greater_equal", ops.greater_equal, np.greater_equal, pair()),
+    Row("_and", lambda a, b: (a > 0) & (b > 0), lambda a, b: (a > 0) & (b > 0), pair()),
+    Row("_or", lambda a, b: (a > 0) | (b > 0), lambda a, b: (a > 0) | (b > 0), pair()),
+    Row("_invert", lambda a: ~(a > 0), lambda a: ~(a > 0), one()),
+    Row("_as_integers", lambda a: a.astype("int8"), lambda a: a.astype("int8"), one()),
+    Row("class_ids", fused.class_ids, lambda a: a.astype("int64").reshape(-1), one()),
+    Row("factors_of_classes",
+        lambda a: fused.factors_of_classes(a, np.array([2, -1, 0, 2]), ignore_index=-1),
+        lambda a: a[[2, 0, 0, 2]] * [1, 0, 1, 1], of((3,))),
+    Row("places_of_largest",
+        lambda a: tg.nn.functional.max_pool2d(a, (1, 2), return_indices=True)[1],
+        lambda a: a.argmax(axis=-1)[..., None], of((2, 3, 1, 2))),
+    Row("_norm", lambda a: tg.nn.utils.get_total_norm(a), np.linalg.norm, of((3,))),
     *[Row(name, lambda a, f=name, axis=axis, keepdims=keepdims: getattr(tg, f)(
               a, axis=axis, keepdims=keepdims),
           lambda a, f=name, axis=axis, keepdims=keepdims: getattr(np, f)(
