@@ -13,7 +13,7 @@ from .. import engine
 from ..engine import Node
 from ..tensor import Tensor
 from ..value import Value
-from .program import Program
+from .program import Program, copied
 from .recorder import Recorder
 
 __all__ = ["Jitted", "jit"]
@@ -120,7 +120,7 @@ class Jitted:
             node._grad = program._load(grad)
         self.program = program
         self._recordings = [*self._recordings, (key, program, shape)][-self.most:]
-        return _filled(shape, iter(program.results()))
+        return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
 
 
 # ---- arguments and results -------------------------------------------------------------

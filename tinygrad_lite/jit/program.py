@@ -1,34 +1,41 @@
 """Program: a recorded call as a list of instructions on arrays that stay where they are.
 
-Most instructions run in C, as many as follow one another in one call; one without a C form
-runs its op's own NumPy form. It imports the recorder, the kernels and NumPy.
+Most instructions run in C, as many as follow one another in one call; one without a form in C
+runs its op's own NumPy form. It imports the recorder, the forms, the memory and the kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
 from ..engine import Node
+from ..kernels.groups import root
 from ..value import Value
+from .forms import RELU, Instruction, instructions_of
+from .memory import Life, moved_arrays
 from .recorder import Entry, Recorder, Register, Step, Update, Write
 
-__all__ = ["Program"]
+__all__ = ["Program", "copied"]
 
 
 class Program:
     """What a jitted function does for inputs of given shapes, ready to be replayed.
 
     ``print`` lists it: each op with the shapes it reads and makes, and what runs in NumPy.
+
+    Attributes:
+        instructions: in the order in which they run.
+        nbytes: bytes of the memory in which all intermediate results have their places.
+        calls: how many calls of C and of NumPy forms a replay makes.
     """
 
     def __init__(self, recorder: Recorder, inputs: list[Any], outputs: list[Node]) -> None:
-        self.entries = recorder.entries
         self.inputs = [recorder.seen(x) for x in inputs]
-        self.outputs = [recorder.seen(x) for x in outputs]
         self.numbers = np.array(recorder.numbers)
         given = {id(x) for x in inputs}
         self.leaves = [pair for pair in recorder.leaves if id(pair[0]) not in given]
@@ -38,8 +45,93 @@ class Program:
         self.fresh = list(recorder.fresh)
         self.states = [pair for key, pair in recorder.states.items() if key not in given]
         self.modules = list(recorder.modules.values())
-        self.updates = [entry for entry in self.entries if isinstance(entry, Update)]
-        self.steps = list(map(self._runner, self.entries))
+        self.updates = [_Update(entry) for entry in recorder.entries
+                        if isinstance(entry, Update)]
+        self.steps = [entry.optimizer for entry in recorder.entries if isinstance(entry, Step)]
+        _number_updates(self.updates)
+        outcome = [recorder.seen(x) for x in outputs]
+        kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
+        instructions = fused_relus(list(self._lowered(recorder.entries)), kept)
+        moved, self.nbytes = self._new_memory(recorder, instructions, kept)
+        self.instructions = [_moved(one, moved) for one in instructions]
+        self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
+        self.parts = list(self._parts())
+
+    # ---- how it is made ----------------------------------------------------------------
+
+    def _lowered(self, entries: Iterable[Any]) -> Iterator[Instruction]:
+        """The instructions of what was recorded."""
+        updates = iter(self.updates)
+        in_c = kernels.get_backend() == "c"
+        for entry in entries:
+            if isinstance(entry, Entry):
+                if in_c and isinstance(entry.output, np.ndarray):
+                    yield from instructions_of(entry)
+                else:
+                    yield _in_numpy(entry, entry.op.name, (entry.output, *entry.inputs))
+            elif isinstance(entry, Write):
+                yield _in_numpy(entry, "write", (entry.target, entry.source))
+            elif isinstance(entry, Update):
+                update = next(updates)
+                if update.native is None:
+                    yield Instruction(update.name, None, (), (), entry=update)
+                else:
+                    yield Instruction(update.name, "UPDATE", (), (update.native,))
+
+    def _new_memory(self, recorder: Recorder, instructions: list[Instruction],
+                    kept: set[int]) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+        """A place for each intermediate result: a function that moves arrays, and its size."""
+        staying = {id(root(a)) for a in self._staying(recorder)}
+        roots: dict[int, np.ndarray] = {}
+        spans: dict[int, tuple[int, int]] = {}
+        for i, one in enumerate(instructions):
+            for array in _arrays(one.writes):
+                roots.setdefault(id(root(array)), root(array))
+            for array in _arrays((*one.writes, *one.reads)):
+                first, _ = spans.get(id(root(array)), (i, i))
+                spans[id(root(array))] = first, i
+        roots = {key: base for key, base in roots.items()
+                 if key not in staying and base.base is None}
+        end = len(instructions)
+        lives = [Life(base.nbytes, spans[key][0], end if key in kept else spans[key][1])
+                 for key, base in roots.items()]
+        moved, size = moved_arrays(list(roots.values()), lives)
+        known: dict[int, np.ndarray] = {}
+
+        def moved_once(array: np.ndarray) -> np.ndarray:
+            if id(array) not in known:
+                known[id(array)] = moved(array, root(array))
+                self_kept.append(array)
+            return known[id(array)]
+
+        self_kept: list[np.ndarray] = []  # so that no id is used twice
+        return moved_once, size
+
+    def _staying(self, recorder: Recorder) -> Iterator[np.ndarray]:
+        """The arrays that others know too, or that hold numbers from call to call."""
+        yield from _arrays(self.inputs)
+        yield from (array for _, array in recorder.states.values())
+        for _, place in (*self.gradients, *self.sums):
+            if isinstance(place, Node):
+                yield place._data
+        for entry in recorder.entries:
+            if isinstance(entry, Entry):
+                yield from _arrays(entry.static.values())
+            elif isinstance(entry, Update):
+                yield from _arrays(entry.columns)
+
+    def _parts(self) -> Iterator[Callable[[], None]]:
+        """Functions that run the instructions: one for all in C that follow one another."""
+        run: list[Instruction] = []
+        for one in (*self.instructions, None):
+            if one is not None and one.kind is not None:
+                run.append(one)
+                continue
+            if run:
+                yield _in_c(run)
+                run = []
+            if one is not None:
+                yield self._runner(one)
 
     # ---- whether it still holds --------------------------------------------------------
 
@@ -53,7 +145,7 @@ class Program:
                 and all(module.training is mode for module, mode in self.modules)
                 and all(node._grad is None for node in self.fresh)
                 and all(node._grad is not None for node, _ in self.sums)
-                and all(map(_update_fits, self.updates)))
+                and all(update.fits() for update in self.updates))
 
     # ---- a replay ----------------------------------------------------------------------
 
@@ -66,32 +158,36 @@ class Program:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
         for value, register in self.leaves:
-            self.numbers[register.index] = value._data
-        for step in self.steps:
-            step()
+            self.numbers[register.at] = value._data
+        for update in self.updates:
+            update.prepare()
+        for part in self.parts:
+            part()
+        for update in self.updates:
+            update.batch.finish()
+        for optimizer in self.steps:
+            optimizer.steps_taken += 1
         for node, grad in self.gradients:
             node._grad = self._load(grad)
-        return self.results()
-
-    def results(self) -> list[Any]:
-        """A copy of each output: an array, or a float."""
-        return [np.array(x) if isinstance(x, np.ndarray) else self._load(x)
-                for x in self.outputs]
+        return [copied(self._load(x)) for x in self.outputs]
 
     def _load(self, x: Any) -> Any:
-        return float(self.numbers[x.index]) if isinstance(x, Register) else x
+        return float(self.numbers[x.at]) if isinstance(x, Register) else x
 
     def _store(self, place: Any, number: Any) -> None:
         if isinstance(place, Register):
-            self.numbers[place.index] = number
+            self.numbers[place.at] = number
         else:
             np.copyto(place, number, casting="same_kind")
 
-    def _runner(self, entry: Any) -> Callable[[], None]:
-        """A function that does what an entry says, in NumPy."""
-        run = {Entry: self._apply, Write: self._write, Update: self._update,
-               Step: self._count}[type(entry)]
-        return lambda: run(entry)
+    def _runner(self, one: Instruction) -> Callable[[], None]:
+        """A function that does what an instruction says, in NumPy."""
+        entry = one.entry
+        if isinstance(entry, Entry):
+            return lambda: self._apply(entry)
+        if isinstance(entry, Write):
+            return lambda: self._write(entry)
+        return lambda: self._update(entry)
 
     def _apply(self, entry: Entry) -> None:
         inputs = list(map(self._load, entry.inputs))
@@ -104,24 +200,165 @@ class Program:
     def _write(self, entry: Write) -> None:
         entry.target[entry.index] = self._load(entry.source)
 
-    def _update(self, entry: Update) -> None:
+    def _update(self, update: _Update) -> None:
         """A step of the optimizer, on the recorded arrays."""
-        optimizer, batch = entry.optimizer, entry.batch
-        for p, _, gradient in entry.values:
+        for p, _, gradient in update.values:
             p._grad = self._load(gradient)
-        pack = optimizer._plans[entry.group].pack
-        pack.load()
-        scalars = optimizer._scalars(optimizer.param_groups[entry.group], batch.step + 1,
-                                     batch.fresh)
-        body = kernels.body(optimizer.backend)
-        body.update(optimizer.kernel, entry.columns, scalars, batch.cache)
-        batch.finish()
-        pack.store()
-        for p, register, _ in entry.values:
+        update.pack.load()
+        update.run()
+        update.pack.store()
+        for p, register, _ in update.values:
             self._store(register, p._data)
 
-    def _count(self, entry: Step) -> None:
-        entry.optimizer.steps_taken += 1
+    # ---- its listing -------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        calls = len(self.parts)
+        in_c = sum(one.kind is not None for one in self.instructions)
+        head = (f"{len(self.instructions)} instructions, {in_c} of them in C; "
+                f"{calls} call{'s' * (calls != 1)}; {self.nbytes:,} bytes of memory")
+        rows = [f"{i:4}  {_listed(one)}" for i, one in enumerate(self.instructions)]
+        return "\n".join([head, *rows])
+
+
+class _Update:
+    """A step of an optimizer on one batch of parameters, as a program does it.
+
+    Attributes:
+        native: the instruction in C; None where another body computes, or there are Values.
+        ahead: how many steps of the same batch come before it in a call.
+    """
+
+    def __init__(self, entry: Update) -> None:
+        self.optimizer = entry.optimizer
+        self.group = entry.group
+        self.batch = entry.batch
+        self.columns = entry.columns
+        self.values = entry.values
+        self.pack = entry.optimizer._plans[entry.group].pack
+        self.name = entry.optimizer.kernel
+        self.ahead = 0
+        self.native = None
+        body = kernels.body(entry.optimizer.backend)
+        if not self.values and hasattr(body, "Update") and kernels.get_backend() == "c":
+            self.native = body.Update(self.name, self.columns)
+
+    def scalars(self) -> dict[str, Any]:
+        """The kernel's scalars at the step to come."""
+        group = self.optimizer.param_groups[self.group]
+        return self.optimizer._scalars(group, self.batch.step + 1 + self.ahead,
+                                       self.batch.fresh)
+
+    def prepare(self) -> None:
+        """Give the instruction in C its scalars."""
+        if self.native is not None:
+            self.native.set(self.scalars())
+
+    def run(self) -> None:
+        """Take the step by the optimizer's own body."""
+        body = kernels.body(self.optimizer.backend)
+        body.update(self.name, self.columns, self.scalars(), self.batch.cache)
+
+    def fits(self) -> bool:
+        """Whether the optimizer would make the same call."""
+        optimizer = self.optimizer
+        if self.group >= len(optimizer._plans):
+            return False
+        group = optimizer.param_groups[self.group]
+        return optimizer._plans[self.group].holds(self.batch, group["params"],
+                                                  optimizer._letters(group))
+
+
+def _number_updates(updates: list[_Update]) -> None:
+    """Let each know how many steps of its batch come before it."""
+    taken: Counter = Counter()
+    for update in updates:
+        update.ahead = taken[id(update.batch)]
+        taken[id(update.batch)] += 1
+
+
+# ---- instructions ----------------------------------------------------------------------
+
+
+def _in_numpy(entry: Any, name: str, arrays: tuple) -> Instruction:
+    """What was recorded, in NumPy; the first of the arrays is written."""
+    return Instruction(name, None, tuple(_arrays(arrays[:1])), tuple(_arrays(arrays[1:])),
+                       entry=entry)
+
+
+def _arrays(items: Iterable[Any]) -> Iterator[np.ndarray]:
+    """The arrays among some items, also those inside of tuples."""
+    for x in items:
+        if isinstance(x, np.ndarray):
+            yield x
+        elif isinstance(x, (tuple, list)):
+            yield from _arrays(x)
+
+
+def fused_relus(instructions: list[Instruction], kept: set[int]) -> list[Instruction]:
+    """Products and convolutions whose result is read by a relu only make that as well."""
+    readers: Counter = Counter()
+    for one in instructions:
+        readers.update({id(root(x)) for x in _arrays(one.reads)})
+    result: list[Instruction] = []
+    for one in instructions:
+        before = result[-1] if result else None
+        if before is not None and one.kind == "RELU_OF" \
+                and before.kind in ("MATMUL", "CONV") and one.reads[0] is before.writes[0] \
+                and readers[id(root(one.reads[0]))] == 1 \
+                and id(root(one.reads[0])) not in kept:
+            result[-1] = _with_relu(before, one.writes[0])
+        else:
+            result.append(one)
+    return result
+
+
+def _with_relu(one: Instruction, y: np.ndarray) -> Instruction:
+    n = (*one.n[:-1], one.n[-1] | (RELU if one.kind == "MATMUL" else 1))
+    return one._replace(name=f"{one.name}+relu", writes=(y, *one.writes[1:]), n=n)
+
+
+def _moved(one: Instruction, moved: Callable[[np.ndarray], np.ndarray]) -> Instruction:
+    """An instruction with its arrays where they shall be."""
+    def move(x: Any) -> Any:
+        return moved(x) if isinstance(x, np.ndarray) else x
+
+    entry = one.entry
+    if isinstance(entry, Entry):
+        entry = entry._replace(inputs=tuple(map(move, entry.inputs)), output=move(entry.output))
+    elif isinstance(entry, Write):
+        entry = entry._replace(target=move(entry.target), source=move(entry.source))
+    return one._replace(writes=tuple(map(move, one.writes)), reads=tuple(map(move, one.reads)),
+                        entry=entry)
+
+
+def _in_c(run: list[Instruction]) -> Callable[[], None]:
+    """A function that runs instructions in one call of C."""
+    code = kernels.body("c").Code(run, [False] * len(run))
+
+    def call() -> None:
+        stopped = code.run()
+        if stopped is not None:
+            raise IndexError(f"'{run[stopped].name}' met an index out of range")
+
+    return call
+
+
+def _listed(one: Instruction) -> str:
+    """An instruction as a line: what it reads, what it makes, where it runs."""
+    reads = ", ".join(_shape(x) for x in _arrays(one.reads))
+    writes = ", ".join(_shape(x) for x in _arrays(one.writes))
+    where = "" if one.kind is not None else "    in NumPy"
+    return f"{one.name:24} {reads} -> {writes}{where}"
+
+
+def _shape(x: np.ndarray) -> str:
+    return f"{x.dtype.kind}{8 * x.dtype.itemsize}{list(x.shape)}"
+
+
+def copied(x: Any) -> Any:
+    """A result that the next call does not change: a new array, or a number."""
+    return np.array(x) if isinstance(x, np.ndarray) else x
 
 
 def _final_gradient(recorder: Recorder, node: Node) -> Any:
@@ -131,13 +368,3 @@ def _final_gradient(recorder: Recorder, node: Node) -> Any:
 
 def _ieee(x: Any) -> Any:
     return np.float64(x) if isinstance(x, (float, int)) else x
-
-
-def _update_fits(update: Update) -> bool:
-    """Whether the optimizer would make the same call."""
-    optimizer = update.optimizer
-    if update.group >= len(optimizer._plans):
-        return False
-    plan = optimizer._plans[update.group]
-    group = optimizer.param_groups[update.group]
-    return plan.holds(update.batch, group["params"], optimizer._letters(group))

@@ -29,7 +29,7 @@ PACKAGE = str(Path(__file__).parents[1])
 class Register(NamedTuple):
     """The place of a Value's number among all numbers of a program."""
 
-    index: int
+    at: int
 
 
 class Entry(NamedTuple):
