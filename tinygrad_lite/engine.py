@@ -58,6 +58,16 @@ def now() -> int:
     return next(_clock)
 
 
+# How often something changed that recordings of `jit` depend on, beside plain numbers: an array
+# exchanged, an attribute of a Module set, other batches of an optimizer.
+_structure = [0]
+
+
+def structure_changed() -> None:
+    """Let recordings look whether they still hold."""
+    _structure[0] += 1
+
+
 _NO_CODE = (lambda: None).__code__
 _VARARGS = 0x04             # flags of code objects, as the module inspect names them
 _RUNS_LATER = 0x20 | 0x80   # generators and coroutines

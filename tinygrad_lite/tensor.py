@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import engine, functions, ops
-from .engine import Node, kinds, mark_changed, refuse_to_read
+from .engine import Node, kinds, mark_changed, refuse_to_read, structure_changed
 from .ops import Operators
 
 __all__ = ["Tensor", "as_tensor"]
@@ -159,6 +159,7 @@ class Tensor(Operators):
         if array.shape != self._data.shape:
             raise ValueError(f"expected data of shape {self._data.shape}; got {array.shape}")
         self._data = array
+        structure_changed()
         if self._maker is not None:
             mark_changed(self._changed)  # rules may read the old result
 
@@ -195,6 +196,7 @@ class Tensor(Operators):
             raise RuntimeError("only Tensors of floating point dtype can require gradients; "
                                f"got {self._data.dtype}. Convert it with astype('float32')")
         self._requires_grad = bool(flag)
+        structure_changed()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the Tensor itself."""
@@ -416,6 +418,7 @@ class Tensor(Operators):
         self._past = old
         old._hooks, self._hooks = engine.split_hooks(self._hooks)
         self._data = new._data
+        structure_changed()
         self._inherit(new)
         self._birth = engine.now()
 

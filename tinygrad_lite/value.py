@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, refuse_to_read
+from .engine import Node, _mode, kinds, refuse_to_read, structure_changed
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -121,6 +121,7 @@ class Value(Operators):
             raise RuntimeError("you can only change requires_grad of leaf nodes; use "
                                "detach() for a Value that stands outside the graph")
         self._requires_grad = bool(flag)
+        structure_changed()
 
     def detach(self) -> Value:
         """The same number outside the graph."""

@@ -77,15 +77,19 @@ class Jitted:
         self.program: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if engine._mode.tracer is not None:  # a part of another jitted function
+        mode = engine._mode
+        if mode.tracer is not None:  # a part of another jitted function
             return self._function(*args, **kwargs)
         leaves: list[Any] = []
-        key = (_signature((args, kwargs), leaves), engine._mode.recording)
+        key = (mode.recording, *[_signature(x, leaves) for x in args])
+        if kwargs:
+            key = (*key, _signature(kwargs, leaves))
         with self._lock:
             found = self._find(key)
             if found is not None:
-                self.program, shape = found
-                return _filled(shape, iter(self.program.run(map(_plain, leaves))))
+                _, self.program, shape = found
+                results = self.program.run(leaves)
+                return _node(results[0]) if shape is _Hole else _filled(shape, iter(results))
             if key not in self._seen:
                 self._seen.add(key)
                 return self._function(*args, **kwargs)
@@ -98,13 +102,14 @@ class Jitted:
             self._seen.clear()
             self.program = None
 
-    def _find(self, key: Any) -> tuple[Program, Any] | None:
+    def _find(self, key: Any) -> tuple[Any, Program, Any] | None:
         """The recording for this key that holds now, moved to the end."""
-        for i in range(len(self._recordings) - 1, -1, -1):
-            known, program, shape = self._recordings[i]
-            if known == key and program.fits():
-                self._recordings.append(self._recordings.pop(i))
-                return program, shape
+        for recording in reversed(self._recordings):
+            if recording[0] == key and recording[1].fits():
+                if recording is not self._recordings[-1]:
+                    self._recordings.remove(recording)
+                    self._recordings.append(recording)
+                return recording
         return None
 
     def _record(self, key: Any, args: Any, kwargs: Any) -> Any:
@@ -127,17 +132,17 @@ class Jitted:
 
 
 def _signature(x: Any, leaves: list[Any]) -> Any:
-    """What a recording depends on of the arguments; arrays and nodes are added to leaves."""
+    """What a recording depends on of an argument; its arrays and numbers go to leaves."""
+    if type(x) is np.ndarray:
+        leaves.append(x)
+        return x.shape, x.dtype
     if isinstance(x, (tuple, list)):
         return type(x), tuple(_signature(item, leaves) for item in x)
     if isinstance(x, dict):
         return dict, tuple((name, _signature(item, leaves)) for name, item in x.items())
-    if isinstance(x, (np.ndarray, Tensor)):
-        leaves.append(x)
-        return x.shape, x.dtype, getattr(x, "requires_grad", False)
-    if isinstance(x, Value):
-        leaves.append(x)
-        return Value
+    if isinstance(x, (np.ndarray, Node)):
+        leaves.append(_plain(x))
+        return type(x), np.shape(leaves[-1]), getattr(x, "dtype", None)
     try:
         hash(x)
     except TypeError:
@@ -188,8 +193,10 @@ def _filled(shape: Any, results: Iterator[Any]) -> Any:
     if isinstance(shape, dict):
         return {name: _filled(item, results) for name, item in shape.items()}
     if shape is _Hole:
-        result = next(results)
-        if isinstance(result, float):
-            return Value(result, requires_grad=False)
-        return Tensor._wrap(result, [result])
+        return _node(next(results))
     return shape
+
+
+def _node(result: Any) -> Any:
+    """A result as a Value or a Tensor."""
+    return engine.kinds[type(result)](result, [result])

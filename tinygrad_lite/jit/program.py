@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from operator import is_
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..engine import Node
+from ..engine import Node, _structure, mark_changed
 from ..kernels.groups import root
 from ..value import Value
 from .forms import RELU, Instruction, instructions_of
@@ -43,8 +44,10 @@ class Program:
                           for node in recorder.gradients]
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
-        self.states = [pair for key, pair in recorder.states.items() if key not in given]
-        self.modules = list(recorder.modules.values())
+        self.states = [(node, array, node._requires_grad)
+                       for key, (node, array) in recorder.states.items() if key not in given]
+        self.modules = [(module, list(vars(module).values()))
+                        for module in recorder.modules.values()]
         self.updates = [_Update(entry) for entry in recorder.entries
                         if isinstance(entry, Update)]
         self.steps = [entry.optimizer for entry in recorder.entries if isinstance(entry, Step)]
@@ -56,6 +59,9 @@ class Program:
         self.instructions = [_moved(one, moved) for one in instructions]
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
         self.parts = list(self._parts())
+        self.cells = [node._changed for update in self.updates for node in update.batch.params
+                      if not isinstance(node, Value)]
+        self.structure = _structure[0]
 
     # ---- how it is made ----------------------------------------------------------------
 
@@ -138,21 +144,40 @@ class Program:
     def fits(self) -> bool:
         """Whether the state that it was recorded with is the state of now.
 
-        That is the arrays of parameters and buffers, the modes of Modules, the settings of
-        optimizers that choose what their kernels take, and which gradients there are.
+        That is the arrays of parameters and buffers, the attributes of Modules, the settings
+        of optimizers that choose what their kernels take, and which gradients there are.
         """
-        return (all(node._data is array for node, array in self.states)
-                and all(module.training is mode for module, mode in self.modules)
-                and all(node._grad is None for node in self.fresh)
-                and all(node._grad is not None for node, _ in self.sums)
-                and all(update.fits() for update in self.updates))
+        for update in self.updates:
+            if not update.fits():
+                return False
+        for node in self.fresh:
+            if node._grad is not None:
+                return False
+        for node, _ in self.sums:
+            if node._grad is None:
+                return False
+        return self.structure == _structure[0] or self._structure_fits()
+
+    def _structure_fits(self) -> bool:
+        """The part of `fits` that changes seldom, and only with a word to the engine."""
+        now = _structure[0]
+        if not (all(node._data is array and node._requires_grad is flag
+                    for node, array, flag in self.states)
+                and all(_same(vars(module).values(), known) for module, known in self.modules)
+                and all(update.is_known() for update in self.updates)):
+            return False
+        self.structure = now
+        return True
 
     # ---- a replay ----------------------------------------------------------------------
 
     def run(self, inputs: Iterable[Any]) -> list[Any]:
         """Copy the inputs in, do all that was recorded, and copy the outputs out."""
         for place, given in zip(self.inputs, inputs):
-            self._store(place, given)
+            if type(place) is Register:
+                self.numbers[place.at] = given
+            else:
+                place[...] = given
         for node, place in self.sums:
             if node._grad is not place:
                 self._store(place if isinstance(place, Register) else place._data,
@@ -164,12 +189,14 @@ class Program:
         for part in self.parts:
             part()
         for update in self.updates:
-            update.batch.finish()
+            update.batch.count()
+        if self.cells:
+            mark_changed(*self.cells)
         for optimizer in self.steps:
             optimizer.steps_taken += 1
         for node, grad in self.gradients:
-            node._grad = self._load(grad)
-        return [copied(self._load(x)) for x in self.outputs]
+            node._grad = self._load(grad) if type(grad) is Register else grad
+        return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
 
     def _load(self, x: Any) -> Any:
         return float(self.numbers[x.at]) if isinstance(x, Register) else x
@@ -237,11 +264,17 @@ class _Update:
         self.values = entry.values
         self.pack = entry.optimizer._plans[entry.group].pack
         self.name = entry.optimizer.kernel
+        self.settings = self._settings()
         self.ahead = 0
         self.native = None
         body = kernels.body(entry.optimizer.backend)
         if not self.values and hasattr(body, "Update") and kernels.get_backend() == "c":
             self.native = body.Update(self.name, self.columns)
+
+    def _settings(self) -> tuple:
+        """What the group's settings are, and how many groups there are."""
+        groups = self.optimizer.param_groups
+        return len(groups), *groups[self.group].values()
 
     def scalars(self) -> dict[str, Any]:
         """The kernel's scalars at the step to come."""
@@ -260,6 +293,16 @@ class _Update:
         body.update(self.name, self.columns, self.scalars(), self.batch.cache)
 
     def fits(self) -> bool:
+        """Whether the group's settings are those known, or lead to the same call."""
+        settings = self._settings()
+        if settings == self.settings:
+            return True
+        if settings[0] != self.settings[0] or not self.is_known():
+            return False
+        self.settings = settings
+        return True
+
+    def is_known(self) -> bool:
         """Whether the optimizer would make the same call."""
         optimizer = self.optimizer
         if self.group >= len(optimizer._plans):
@@ -275,6 +318,12 @@ def _number_updates(updates: list[_Update]) -> None:
     for update in updates:
         update.ahead = taken[id(update.batch)]
         taken[id(update.batch)] += 1
+
+
+def _same(items: Iterable[Any], others: Iterable[Any]) -> bool:
+    """Whether two collections hold the very same things."""
+    items, others = list(items), list(others)
+    return len(items) == len(others) and all(map(is_, items, others))
 
 
 # ---- instructions ----------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Recorder:
         numbers: of each register, as recorded.
         leaves: Values whose register holds what their number is at the start of a call.
         states: pairs of a Tensor that the function found and its array.
-        modules: pairs of a Module that was called and whether it trained.
+        modules: the Modules that were called, by id.
         gradients: nodes whose ``.grad`` was touched.
         fresh: those that had no gradient when one was added.
         sums: those whose old gradient was added to, and what held it: a Tensor or a register.
@@ -99,7 +99,7 @@ class Recorder:
         self.numbers: list[float] = []
         self.leaves: list[tuple[Value, Register]] = []
         self.states: dict[int, tuple[Node, np.ndarray]] = {}
-        self.modules: dict[int, tuple[Any, bool]] = {}
+        self.modules: dict[int, Any] = {}
         self.gradients: dict[Node, None] = {}
         self.fresh: dict[Node, None] = {}
         self.sums: dict[Node, Any] = {}
@@ -152,7 +152,7 @@ class Recorder:
 
     def entered(self, module: Any) -> None:
         """A Module is called."""
-        self.modules.setdefault(id(module), (module, module.training))
+        self.modules[id(module)] = module
 
     def clears(self, node: Node) -> None:
         """The gradient of a node is replaced, or dropped."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from ..engine import structure_changed
 from .module import Module
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
@@ -36,6 +37,7 @@ class _Container(Module):
                 raise KeyError(f"{type(self).__name__} expects names without dots that no "
                                f"attribute has; got {name!r}")
         vars(self).update(named)
+        structure_changed()
 
 
 class Sequential(_Container):
@@ -130,6 +132,7 @@ class ModuleList(_Container):
         self._add({str(i): module for i, module in enumerate(modules)})
         for name in list(self._layers())[len(modules):]:
             del vars(self)[name]
+            structure_changed()
 
     def _layers(self) -> dict[str, Module]:
         return {name: x for name, x in super()._layers().items() if name.isdigit()}
@@ -222,6 +225,7 @@ class ModuleDict(_Container):
         """Take out all Modules."""
         for name in self._layers():
             del vars(self)[name]
+            structure_changed()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers())
@@ -239,3 +243,4 @@ class ModuleDict(_Container):
         if key not in self:
             raise KeyError(key)
         del vars(self)[key]
+        structure_changed()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import Node, _mode, no_grad
+from ..engine import Node, _mode, no_grad, structure_changed
 from ..tensor import Tensor
 from ..value import Value
 
@@ -85,6 +85,7 @@ class Module:
         if name in self._buffers:
             value = _as_buffer(name, value)
         super().__setattr__(name, value)
+        structure_changed()
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a buffer: numbers that belong to the Module's state, but that no gradient trains.

@@ -15,7 +15,8 @@ from .rows import add_rows, take_rows
 from .update import square_sum, update
 
 __all__ = [
-    "ABI", "Code", "Update", "add_rows", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
+    "ABI", "Code", "Update", "add_rows", "average", "batch_norm", "batch_norm_slopes",
+    "col2im", "cross_entropy",
     "cross_entropy_slope", "gather", "get_num_threads", "im2col", "matmul", "max_pool",
     "normalize", "product", "scatter", "set_num_threads", "set_simd", "simd", "simd_choices",
     "spread", "square_sum", "take_rows", "update",

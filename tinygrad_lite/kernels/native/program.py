@@ -7,7 +7,7 @@ import numpy as np
 
 from ..groups import Columns, checked
 from .library import ffi, lib
-from .update import IDS, SCALARS, tables_of
+from .update import IDS, tables_of
 
 __all__ = ["Code", "Update"]
 
@@ -25,11 +25,14 @@ class Update:
     def __init__(self, kernel: str, columns: Columns) -> None:
         self.kernel = kernel
         self.tables = tables_of(checked(kernel, columns, {}))
-        self.pick = SCALARS[kernel]
+        self.known: dict[str, Any] = {}
 
     def set(self, scalars: dict[str, Any]) -> None:
         """Take these scalars for the next run."""
-        self.tables.scalars[0] = self.pick(scalars)
+        if scalars != self.known:
+            for name, number in scalars.items() - self.known.items():
+                setattr(self.tables.scalars, name, number)
+            self.known = scalars
 
 
 class Code:
