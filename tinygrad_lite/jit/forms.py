@@ -23,6 +23,10 @@ __all__ = ["Instruction", "instructions_of"]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 IDS = np.dtype(np.int64)
 CONV_PARTS = 4  # TGL_CONV_PARTS
+MAPS = frozenset([
+    "ADD", "SUBTRACT", "MULTIPLY", "DIVIDE", "NEGATIVE", "ABS", "SQRT", "RELU_OF", "RELU_SLOPE",
+    "SQUARED_DIFFERENCE", "EXP", "LOG", "TANH", "SIGMOID",
+])
 
 
 class Instruction(NamedTuple):

@@ -17,7 +17,7 @@ from .. import kernels
 from ..engine import Node, _structure, mark_changed
 from ..kernels.groups import root
 from ..value import Value
-from .forms import RELU, Instruction, instructions_of
+from .forms import MAPS, RELU, Instruction, instructions_of
 from .memory import Life, moved_arrays
 from .recorder import Entry, Recorder, Register, Step, Update, Write
 
@@ -383,7 +383,7 @@ def _moved(one: Instruction, moved: Callable[[np.ndarray], np.ndarray]) -> Instr
 
 def _in_c(run: list[Instruction]) -> Callable[[], None]:
     """A function that runs instructions in one call of C."""
-    code = kernels.body("c").Code(run, [False] * len(run))
+    code = kernels.body("c").Code(run, joined(run))
 
     def call() -> None:
         stopped = code.run()
@@ -391,6 +391,35 @@ def _in_c(run: list[Instruction]) -> Callable[[], None]:
             raise IndexError(f"'{run[stopped].name}' met an index out of range")
 
     return call
+
+
+def joined(instructions: list[Instruction]) -> list[bool]:
+    """For each instruction whether it may go through its elements together with those before.
+
+    A block at a time, that is: of maps of the same number of elements that follow one another,
+    none of which reads what a former one has not yet written there, or writes what a former one
+    has not yet read.
+    """
+    answers = []
+    chain: list[Instruction] = []
+    for one in instructions:
+        together = bool(chain) and one.kind in MAPS and chain[0].n[0] == one.n[0] \
+            and chain[0].writes[0].dtype == one.writes[0].dtype \
+            and all(_in_step(one, other) for other in chain)
+        answers.append(together)
+        chain = [*chain, one] if together else [one] if one.kind in MAPS else []
+    return answers
+
+
+def _in_step(one: Instruction, other: Instruction) -> bool:
+    """Whether two maps meet at the same elements, or not at all."""
+    pairs = [(one.writes[0], x) for x in (*other.reads, *other.writes)]
+    pairs += [(x, other.writes[0]) for x in one.reads]
+    return all(_place(a) == _place(b) or not np.may_share_memory(a, b) for a, b in pairs)
+
+
+def _place(x: np.ndarray) -> tuple[int, int]:
+    return x.__array_interface__["data"][0], x.nbytes
 
 
 def _listed(one: Instruction) -> str:

@@ -11,11 +11,12 @@ from .update import IDS, tables_of
 
 __all__ = ["Code", "Update"]
 
-KINDS = {name.removeprefix("TGL_"): getattr(lib, name) for name in dir(lib)
-         if name.startswith("TGL_")}
+# The numbers of the instructions; those of maps, which the enum counts anew, begin at TGL_MAP.
 MAPS = ("ADD", "SUBTRACT", "MULTIPLY", "DIVIDE", "NEGATIVE", "ABS", "SQRT", "RELU_OF",
         "RELU_SLOPE", "SQUARED_DIFFERENCE", "EXP", "LOG", "TANH", "SIGMOID")
-KINDS.update({name: lib.TGL_MAP + KINDS[name] for name in MAPS})
+NUMBERS = {name.removeprefix("TGL_"): getattr(lib, name) for name in dir(lib)
+           if name.startswith("TGL_")}
+KINDS = {**NUMBERS, **{name: lib.TGL_MAP + NUMBERS[name] for name in MAPS}}
 DOUBLE = np.dtype(np.float64)
 
 
