@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
 from threading import RLock
 from typing import Any
@@ -71,7 +71,7 @@ class Jitted:
             raise TypeError(f"jit expects a function; got {type(function).__name__}")
         update_wrapper(self, function)
         self._function = function
-        self._recordings: list[tuple[Any, Program, Any]] = []  # the last used is the last
+        self._recordings: list[_Recording] = []  # the last used is the last
         self._seen: set[Any] = set()
         self._lock = RLock()
         self.program: Program | None = None
@@ -80,16 +80,16 @@ class Jitted:
         mode = engine._mode
         if mode.tracer is not None:  # a part of another jitted function
             return self._function(*args, **kwargs)
-        leaves: list[Any] = []
-        key = (mode.recording, *[_signature(x, leaves) for x in args])
-        if kwargs:
-            key = (*key, _signature(kwargs, leaves))
         with self._lock:
+            last = self._recordings[-1] if self._recordings else None
+            if last is not None and not kwargs and last.takes(args, mode.recording):
+                return last.replay(args)
+            leaves: list[Any] = []
+            key = _signature((args, kwargs, mode.recording), leaves)
             found = self._find(key)
             if found is not None:
-                _, self.program, shape = found
-                results = self.program.run(leaves)
-                return _node(results[0]) if shape is _Hole else _filled(shape, iter(results))
+                self.program = found.program
+                return found.replay(leaves)
             if key not in self._seen:
                 self._seen.add(key)
                 return self._function(*args, **kwargs)
@@ -102,13 +102,11 @@ class Jitted:
             self._seen.clear()
             self.program = None
 
-    def _find(self, key: Any) -> tuple[Any, Program, Any] | None:
+    def _find(self, key: Any) -> _Recording | None:
         """The recording for this key that holds now, moved to the end."""
-        for recording in reversed(self._recordings):
-            if recording[0] == key and recording[1].fits():
-                if recording is not self._recordings[-1]:
-                    self._recordings.remove(recording)
-                    self._recordings.append(recording)
+        for i, recording in enumerate(self._recordings):
+            if recording.key == key and recording.program.fits():
+                self._recordings.append(self._recordings.pop(i))
                 return recording
         return None
 
@@ -124,8 +122,45 @@ class Jitted:
         for node, grad in program.gradients:
             node._grad = program._load(grad)
         self.program = program
-        self._recordings = [*self._recordings, (key, program, shape)][-self.most:]
+        recording = _Recording(key, program, shape, args if not kwargs else None)
+        self._recordings = [*self._recordings, recording][-self.most:]
         return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
+
+
+class _Recording:
+    """A program, the calls that it stands for, and what it returns.
+
+    Attributes:
+        key: what `_signature` says of the arguments.
+        arrays: shape and dtype of each, if all are arrays; else None.
+        shape: what is returned, with holes for nodes.
+    """
+
+    def __init__(self, key: Any, program: Program, shape: Any, args: Any) -> None:
+        self.key = key
+        self.program = program
+        self.shape = shape
+        self.recording = key[1][2][1]
+        self.arrays = None
+        if args is not None and all(type(x) is Tensor for x in args):
+            self.arrays = [(x.shape, x.dtype) for x in args]
+
+    def takes(self, args: tuple, recording: bool) -> bool:
+        """Whether it stands for a call with these arguments, all arrays, and holds now."""
+        if self.arrays is None or len(args) != len(self.arrays) \
+                or recording is not self.recording:
+            return False
+        for x, (shape, dtype) in zip(args, self.arrays):
+            if type(x) is not np.ndarray or x.dtype != dtype or x.shape != shape:
+                return False
+        return self.program.fits()
+
+    def replay(self, inputs: Iterable[Any]) -> Any:
+        """Run the program, and return new nodes."""
+        results = self.program.run(inputs)
+        if self.shape is _Hole:
+            return _node(results[0])
+        return _filled(self.shape, iter(results))
 
 
 # ---- arguments and results -------------------------------------------------------------

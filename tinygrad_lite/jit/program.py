@@ -6,6 +6,7 @@ runs its op's own NumPy form. It imports the recorder, the forms, the memory and
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from operator import is_
@@ -55,10 +56,13 @@ class Program:
         outcome = [recorder.seen(x) for x in outputs]
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
         instructions = fused_relus(list(self._lowered(recorder.entries)), kept)
+        instructions[:0] = self._copies_of_inputs()
         moved, self.nbytes = self._new_memory(recorder, instructions, kept)
         self.instructions = [_moved(one, moved) for one in instructions]
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
-        self.parts = list(self._parts())
+        self.parts: list[Callable[[], None]] = []
+        self.read: Callable[[int, np.ndarray], None] | None = None
+        self._make_parts()
         self.cells = [node._changed for update in self.updates for node in update.batch.params
                       if not isinstance(node, Value)]
         self.structure = _structure[0]
@@ -126,18 +130,27 @@ class Program:
             elif isinstance(entry, Update):
                 yield from _arrays(entry.columns)
 
-    def _parts(self) -> Iterator[Callable[[], None]]:
+    def _copies_of_inputs(self) -> list[Instruction]:
+        """Instructions that copy the input arrays; `copies` has the number of each."""
+        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
+        numbers = itertools.count()
+        self.copies = [next(numbers) if isinstance(x, np.ndarray) else None
+                       for x in self.inputs]
+        if kernels.get_backend() != "c":
+            return []
+        return [Instruction("input", "COPY", (x,), (x,), n=(x.nbytes,)) for x in arrays]
+
+    def _make_parts(self) -> None:
         """Functions that run the instructions: one for all in C that follow one another."""
-        run: list[Instruction] = []
-        for one in (*self.instructions, None):
-            if one is not None and one.kind is not None:
-                run.append(one)
+        for in_c, group in itertools.groupby(self.instructions, lambda one: bool(one.kind)):
+            if not in_c:
+                self.parts += map(self._runner, group)
                 continue
-            if run:
-                yield _in_c(run)
-                run = []
-            if one is not None:
-                yield self._runner(one)
+            run = list(group)
+            code = kernels.body("c").Code(run, joined(run))
+            if run[0].name == "input":
+                self.read = code.read
+            self.parts.append(_in_c(code, run))
 
     # ---- whether it still holds --------------------------------------------------------
 
@@ -173,11 +186,7 @@ class Program:
 
     def run(self, inputs: Iterable[Any]) -> list[Any]:
         """Copy the inputs in, do all that was recorded, and copy the outputs out."""
-        for place, given in zip(self.inputs, inputs):
-            if type(place) is Register:
-                self.numbers[place.at] = given
-            else:
-                place[...] = given
+        kept = self._take(inputs)
         for node, place in self.sums:
             if node._grad is not place:
                 self._store(place if isinstance(place, Register) else place._data,
@@ -188,6 +197,7 @@ class Program:
             update.prepare()
         for part in self.parts:
             part()
+        del kept
         for update in self.updates:
             update.batch.count()
         if self.cells:
@@ -197,6 +207,25 @@ class Program:
         for node, grad in self.gradients:
             node._grad = self._load(grad) if type(grad) is Register else grad
         return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
+
+    def _take(self, inputs: Iterable[Any]) -> list[np.ndarray]:
+        """Copy the inputs in, or let C do that; the arrays that must live until then."""
+        kept = []
+        for place, number, given in zip(self.inputs, self.copies, inputs):
+            if type(place) is Register:
+                self.numbers[place.at] = given
+            elif self.read is None:
+                place[...] = given
+            else:
+                if given.dtype != place.dtype:
+                    given = given.astype(place.dtype)
+                try:
+                    self.read(number, given)
+                except ValueError:  # it is not contiguous
+                    given = given.copy()
+                    self.read(number, given)
+                kept.append(given)
+        return kept
 
     def _load(self, x: Any) -> Any:
         return float(self.numbers[x.at]) if isinstance(x, Register) else x
@@ -381,10 +410,8 @@ def _moved(one: Instruction, moved: Callable[[np.ndarray], np.ndarray]) -> Instr
                         entry=entry)
 
 
-def _in_c(run: list[Instruction]) -> Callable[[], None]:
+def _in_c(code: Any, run: list[Instruction]) -> Callable[[], None]:
     """A function that runs instructions in one call of C."""
-    code = kernels.body("c").Code(run, joined(run))
-
     def call() -> None:
         stopped = code.run()
         if stopped is not None:

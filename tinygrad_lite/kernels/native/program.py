@@ -18,6 +18,7 @@ NUMBERS = {name.removeprefix("TGL_"): getattr(lib, name) for name in dir(lib)
            if name.startswith("TGL_")}
 KINDS = {**NUMBERS, **{name: lib.TGL_MAP + NUMBERS[name] for name in MAPS}}
 DOUBLE = np.dtype(np.float64)
+from_buffer = ffi.from_buffer
 
 
 class Update:
@@ -66,6 +67,10 @@ class Code:
             at.s[0:len(one.s)] = one.s
             if one.at is not None:
                 at.at = tuple(one.at)
+
+    def read(self, number: int, array: np.ndarray) -> None:
+        """Let a copy read this contiguous array of its dtype, which the caller keeps alive."""
+        self.code[number].x[1] = from_buffer(array)
 
     def run(self) -> int | None:
         """Run them all; the number of the one that met an index out of range, if any."""
