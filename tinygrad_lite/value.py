@@ -44,6 +44,8 @@ class Value(Operators):
         self._requires_grad = bool(requires_grad)
         self._hooks = None
         self._maker = None
+        if _mode.tracer is not None:
+            _mode.tracer.created(self)
 
     # ---- what the engine asks of a kind ------------------------------------------------
 
@@ -206,13 +208,17 @@ def _as_float(number: Any) -> float:
 
 
 def _compare(value: Value, other: Any, compare: Any) -> Any:
-    """A bool for two numbers; a boolean Tensor if the other is an array."""
-    refuse_to_read("a comparison of a Value")
-    if isinstance(other, Value):
-        return bool(compare(value._data, other._data))
+    """A bool for two numbers; a boolean Tensor if the other is an array.
+
+    While a function is recorded, a bool is a Value too: 1.0 or 0.0, as in a product.
+    """
     other = ops.as_operand(other, value)
     if other is NotImplemented:
         return other
+    if _mode.tracer is not None:
+        return compare(value, other)
+    if isinstance(other, Value):
+        return bool(compare(value._data, other._data))
     if isinstance(other, (int, float)):
         return bool(compare(value._data, other))
     return compare(value, other)

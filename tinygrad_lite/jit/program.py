@@ -66,7 +66,7 @@ class Program:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
         for value, register in self.leaves:
-            self.numbers[register.index] = value._data
+            self.numbers[register.at] = value._data
         for step in self.steps:
             step()
         for node, grad in self.gradients:
@@ -79,11 +79,11 @@ class Program:
                 for x in self.outputs]
 
     def _load(self, x: Any) -> Any:
-        return float(self.numbers[x.index]) if isinstance(x, Register) else x
+        return float(self.numbers[x.at]) if isinstance(x, Register) else x
 
     def _store(self, place: Any, number: Any) -> None:
         if isinstance(place, Register):
-            self.numbers[place.index] = number
+            self.numbers[place.at] = number
         else:
             np.copyto(place, number, casting="same_kind")
 

@@ -29,7 +29,7 @@ PACKAGE = str(Path(__file__).parents[1])
 class Register(NamedTuple):
     """The place of a Value's number among all numbers of a program."""
 
-    index: int
+    at: int
 
 
 class Entry(NamedTuple):
@@ -129,6 +129,10 @@ class Recorder:
         self._made[id(root(output))] = output
         self._kept.append(output)
         self.entries.append(Entry(op, known, static, output))
+
+    def created(self, value: Value) -> None:
+        """The function itself made a Value, which is the same number at each call."""
+        self._new_register(value)
 
     def wrote(self, target: Node, index: Any, source: Any) -> None:
         """Numbers were copied into an array."""
