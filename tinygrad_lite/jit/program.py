@@ -15,6 +15,7 @@ from .. import kernels
 from ..engine import Node
 from ..value import Value
 from .recorder import Entry, Recorder, Register, Step, Update, Write
+from .tape import Tape, with_tapes
 
 __all__ = ["Program"]
 
@@ -26,19 +27,23 @@ class Program:
     """
 
     def __init__(self, recorder: Recorder, inputs: list[Any], outputs: list[Node]) -> None:
-        self.entries = recorder.entries
         self.inputs = [recorder.seen(x) for x in inputs]
         self.outputs = [recorder.seen(x) for x in outputs]
-        self.numbers = np.array(recorder.numbers)
         given = {id(x) for x in inputs}
-        self.leaves = [pair for pair in recorder.leaves if id(pair[0]) not in given]
+        self.leaves = _Exchange(p for p in recorder.leaves if id(p[0]) not in given)
         self.gradients = [(node, _final_gradient(recorder, node))
                           for node in recorder.gradients]
+        wanted = [*self.outputs, *(grad for _, grad in self.gradients)]
+        self.entries = with_tapes(recorder.entries, wanted, len(recorder.numbers))
+        self.numbers = _numbers(recorder.numbers, self.entries)
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
         self.states = [pair for key, pair in recorder.states.items() if key not in given]
         self.modules = list(recorder.modules.values())
         self.updates = [entry for entry in self.entries if isinstance(entry, Update)]
+        self.updated = _Exchange(v[:2] for entry in self.updates for v in entry.values)
+        self.value_gradients = _Exchange(g for g in self.gradients if type(g[1]) is Register)
+        self.other_gradients = [g for g in self.gradients if type(g[1]) is not Register]
         self.steps = list(map(self._runner, self.entries))
 
     # ---- whether it still holds --------------------------------------------------------
@@ -65,12 +70,15 @@ class Program:
             if node._grad is not place:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
-        for value, register in self.leaves:
-            self.numbers[register.at] = value._data
+        self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
         for step in self.steps:
             step()
-        for node, grad in self.gradients:
-            node._grad = self._load(grad)
+        for value, number in self.updated.numbers(self.numbers):
+            value._data = number
+        for value, number in self.value_gradients.numbers(self.numbers):
+            value._grad = number
+        for node, grad in self.other_gradients:
+            node._grad = grad
         return self.results()
 
     def results(self) -> list[Any]:
@@ -88,10 +96,15 @@ class Program:
             np.copyto(place, number, casting="same_kind")
 
     def _runner(self, entry: Any) -> Callable[[], None]:
-        """A function that does what an entry says, in NumPy."""
-        run = {Entry: self._apply, Write: self._write, Update: self._update,
-               Step: self._count}[type(entry)]
+        """A function that does what an entry says."""
+        if isinstance(entry, Update):
+            return self._updater(entry)
+        run = {Entry: self._apply, Write: self._write, Step: self._count,
+               Tape: self._play}[type(entry)]
         return lambda: run(entry)
+
+    def _play(self, tape: Tape) -> None:
+        kernels.body().tape(self.numbers, tape.code)
 
     def _apply(self, entry: Entry) -> None:
         inputs = list(map(self._load, entry.inputs))
@@ -104,24 +117,51 @@ class Program:
     def _write(self, entry: Write) -> None:
         entry.target[entry.index] = self._load(entry.source)
 
-    def _update(self, entry: Update) -> None:
-        """A step of the optimizer, on the recorded arrays."""
+    def _updater(self, entry: Update) -> Callable[[], None]:
+        """A step of the optimizer, on the recorded arrays and on the registers of Values."""
         optimizer, batch = entry.optimizer, entry.batch
-        for p, _, gradient in entry.values:
-            p._grad = self._load(gradient)
-        pack = optimizer._plans[entry.group].pack
-        pack.load()
-        scalars = optimizer._scalars(optimizer.param_groups[entry.group], batch.step + 1,
-                                     batch.fresh)
-        body = kernels.body(optimizer.backend)
-        body.update(optimizer.kernel, entry.columns, scalars, batch.cache)
-        batch.finish()
-        pack.store()
-        for p, register, _ in entry.values:
-            self._store(register, p._data)
+        views = {p: (self.numbers[w.at:][:1], self.numbers[g.at:][:1])
+                 for p, w, g in entry.values}
+        w, g = (tuple(views[p][i] if p in views else column[k]
+                      for k, p in enumerate(batch.params))
+                for i, column in enumerate(entry.columns[:2]))
+        columns = (w, g, *entry.columns[2:])
+        cache: dict[str, Any] = {}
+
+        def update() -> None:
+            scalars = optimizer._scalars(optimizer.param_groups[entry.group], batch.step + 1,
+                                         batch.fresh)
+            body = kernels.body(optimizer.backend)
+            body.update(optimizer.kernel, columns, scalars, cache)
+            batch.finish()
+
+        return update
 
     def _count(self, entry: Step) -> None:
         entry.optimizer.steps_taken += 1
+
+
+class _Exchange:
+    """Values and the places of their numbers, or of their gradients'."""
+
+    def __init__(self, pairs: Iterable[tuple[Any, Register]]) -> None:
+        pairs = list(pairs)
+        self.values = [value for value, _ in pairs]
+        self.places = np.array([register.at for _, register in pairs], int)
+
+    def numbers(self, numbers: np.ndarray) -> Iterable[tuple[Any, float]]:
+        """Each Value with the number at its place."""
+        return zip(self.values, numbers[self.places].tolist())
+
+
+def _numbers(recorded: list[float], entries: list[Any]) -> np.ndarray:
+    """The recorded numbers, then those of the tapes."""
+    tapes = [entry for entry in entries if isinstance(entry, Tape)]
+    numbers = np.zeros(max([len(recorded), *(tape.end for tape in tapes)]))
+    numbers[:len(recorded)] = recorded
+    for tape in tapes:
+        numbers[tape.first:tape.first + len(tape.constants)] = tape.constants
+    return numbers
 
 
 def _final_gradient(recorder: Recorder, node: Node) -> Any:

@@ -16,6 +16,7 @@ import math
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from itertools import groupby
 from struct import pack
 from typing import Any
 
@@ -25,9 +26,9 @@ from .. import ops
 from ..engine import Op
 from ..fused import activations
 from ..kernels.tape import CODE, HEADER, INPUTS, OPERATIONS
-from .recorder import Entry, Register
+from .recorder import Entry, Register, Update, Write
 
-__all__ = ["Tape", "is_scalar"]
+__all__ = ["Tape", "is_scalar", "with_tapes"]
 
 ADD, MULTIPLY, MULTIPLY_ADD, MOVE = map(OPERATIONS.index,
                                         ("add", "multiply", "multiply_add", "move"))
@@ -136,6 +137,7 @@ class Tape:
 
     Attributes:
         code: what ``kernels.body().tape(numbers, code)`` runs.
+        first: the first place of its own.
         constants: numbers for the places from `first` on.
         end: the place behind those that the tape needs.
         counts: how often each operation is in it.
@@ -145,6 +147,7 @@ class Tape:
     """
 
     def __init__(self, entries: Iterable[Entry], kept: Collection[int], first: int) -> None:
+        self.first = first
         draft = _Draft(first)
         for entry in entries:
             draft.add(entry)
@@ -161,6 +164,54 @@ class Tape:
         total = self.counts.total()
         most = ", ".join(f"{count} {name}" for name, count in self.counts.most_common())
         return f"tape of {total} scalar operations: {most}"
+
+
+def with_tapes(entries: Iterable[Any], wanted: Iterable[Any], first: int) -> list[Any]:
+    """The entries of a recording with a Tape in place of all scalar ones in a row.
+
+    Args:
+        entries: those of a recording, in order.
+        wanted: registers that are read at the end; what else is in it does not matter.
+        first: a place among the program's numbers from which on all is free.
+    """
+    parts = [(scalar, list(part)) for scalar, part in groupby(entries, is_scalar)]
+    kept = _read_elsewhere(parts, wanted)
+    program: list[Any] = []
+    for i, (scalar, part) in enumerate(parts):
+        if scalar:
+            tape = Tape(part, kept[i], first)
+            first = tape.end
+            program.append(tape)
+        else:
+            program.extend(part)
+    return program
+
+
+def _read_elsewhere(parts: list[tuple[bool, list[Any]]],
+                    wanted: Iterable[Any]) -> list[set[int]]:
+    """For each part the registers, by place, that it makes and that others read."""
+    maker: dict[int, int] = {}
+    kept: list[set[int]] = [set() for _ in parts]
+    for i, (_, part) in enumerate(parts):
+        for entry in part:
+            for x in _reads(entry):
+                if type(x) is Register and maker.get(x.at, i) != i:
+                    kept[maker[x.at]].add(x.at)
+            if type(entry) is Entry and type(entry.output) is Register:
+                maker[entry.output.at] = i
+    for x in wanted:
+        if type(x) is Register and x.at in maker:
+            kept[maker[x.at]].add(x.at)
+    return kept
+
+
+def _reads(entry: Any) -> Iterable[Any]:
+    """What an entry reads, registers among it."""
+    if type(entry) is Entry:
+        return entry.inputs
+    if type(entry) is Update:
+        return [x for value in entry.values for x in value]
+    return [entry.source] if type(entry) is Write else []
 
 
 class _Draft:
