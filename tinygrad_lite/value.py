@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, refuse_to_read
+from .engine import Node, _mode, kinds, refuse_to_read, refuse_to_replay
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -91,7 +91,7 @@ class Value(Operators):
 
         A graph recorded earlier keeps the old number.
         """
-        refuse_to_read(".data")
+        refuse_to_replay(".data", _NO_DATA)
         return self._data
 
     @data.setter
@@ -99,6 +99,7 @@ class Value(Operators):
         if self._maker is not None:
             raise RuntimeError(f"only a leaf may be given a new number; this Value is the "
                                f"result of '{self.op_name}': use detach()")
+        refuse_to_replay("assigning .data", _NO_DATA)
         self._data = _as_float(number)
 
     @property
@@ -194,6 +195,8 @@ class Value(Operators):
 
 
 _new = Value.__new__
+_NO_DATA = ("a replay neither gives nor takes single numbers; return them, use ops, or let an "
+            "optimizer such as tg.optim.SGD update parameters")
 
 
 def _as_float(number: Any) -> float:
