@@ -216,6 +216,52 @@ void tgl_cross_entropy_slope_f64(
     double *d, const double *a, const int64_t *target, const double *y,
     const double *g, size_t step, size_t n, size_t c);
 
+/* ---- scalars ---------------------------------------------------------------------------- */
+
+/* A tape: scalar operations in an order fixed before. x holds all numbers, code the runs, one
+ * after another in `size` numbers. A run is one operation, done n times to numbers that do not
+ * depend on one another:
+ *   operation, n, y, then n places of a, if it takes them n places of b, and n of c
+ * and does, for i = 0 .. n - 1, with the letter of an input standing for x[place i of it]:
+ *   x[y + i] = a + b, or what else is said below
+ * No place of a result is a place of an input of the same run. Each operation is rounded by
+ * itself; inf and NaN come and go as IEEE 754 says. Comparisons give 1 or 0.
+ */
+void tgl_tape(double *x, const int32_t *code, size_t size);
+
+enum {
+    TGL_TAPE_MOVE,             /* x[place i of a] = b; y is not used */
+    TGL_TAPE_ADD,              /* a + b */
+    TGL_TAPE_SUBTRACT,         /* a - b */
+    TGL_TAPE_MULTIPLY,         /* a * b */
+    TGL_TAPE_DIVIDE,           /* a / b */
+    TGL_TAPE_MULTIPLY_ADD,     /* a + b * c, the product rounded first */
+    TGL_TAPE_NEGATIVE,         /* -a */
+    TGL_TAPE_POWER,            /* a to the power of b */
+    TGL_TAPE_ABS,              /* the absolute value of a */
+    TGL_TAPE_SIGN,             /* -1, 0 or 1; NaN for NaN */
+    TGL_TAPE_EXP,              /* e^a */
+    TGL_TAPE_EXPM1,            /* e^a - 1 */
+    TGL_TAPE_LOG,              /* ln a */
+    TGL_TAPE_LOG1P,            /* ln(1 + a) */
+    TGL_TAPE_SQRT,             /* the square root of a */
+    TGL_TAPE_SIN,              /* sin a */
+    TGL_TAPE_COS,              /* cos a */
+    TGL_TAPE_TANH,             /* tanh a */
+    TGL_TAPE_ERF,              /* the error function of a */
+    TGL_TAPE_SIGMOID,          /* 1 / (1 + e^-a) */
+    TGL_TAPE_EQUAL,            /* a == b */
+    TGL_TAPE_NOT_EQUAL,        /* a != b */
+    TGL_TAPE_LESS,             /* a < b */
+    TGL_TAPE_LESS_EQUAL,       /* a <= b */
+    TGL_TAPE_GREATER,          /* a > b */
+    TGL_TAPE_GREATER_EQUAL,    /* a >= b */
+    TGL_TAPE_MAXIMUM,          /* the larger of a and b; NaN if one is */
+    TGL_TAPE_MINIMUM,          /* the smaller, likewise */
+    TGL_TAPE_WHERE,            /* b where a is not 0, else c */
+    TGL_TAPE_CLIP              /* a, but at least b, and then at most c */
+};
+
 /* ---- rows by number ------------------------------------------------------------------ */
 
 /* Rows of a table by number: a is (rows, width), in any type of number, with rows of so many
@@ -381,6 +427,7 @@ void tgl_batch_norm_slopes_f64(
  * take_rows    tgl_take_rows                 y, a, index              n, rows, bytes
  * add_rows     tgl_add_rows, y cleared first y, a, index              n, rows, width
  * update       tgl_update                    group, scalars           kernel
+ * tape         tgl_tape                      x, code                  size
  *
  * An s[0] is eps, and s[1] share, in batch normalization. conv and its adjoints, and max_pool,
  * have windows. `scratch` has room for TGL_CONV_PARTS times the columns of one image of c
@@ -394,7 +441,7 @@ void tgl_batch_norm_slopes_f64(
 enum {
     TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
     TGL_CONV_IMAGES, TGL_CONV_WEIGHTS, TGL_MAX_POOL, TGL_SCATTER, TGL_BATCH_NORM,
-    TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE,
+    TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE, TGL_TAPE,
     TGL_MAP
 };
 enum {

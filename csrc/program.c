@@ -30,6 +30,12 @@ static int do_update(const tgl_instruction *i)
     return 1;
 }
 
+static int do_tape(const tgl_instruction *i)
+{
+    tgl_tape(i->x[0], i->x[1], (size_t)i->n[0]);
+    return 1;
+}
+
 /* ---- those of each type ---------------------------------------------------------------- */
 
 #define real float
@@ -64,6 +70,7 @@ static int (*const instructions[TGL_MAP][2])(const tgl_instruction *i) = {
     [TGL_TAKE_ROWS] = {do_take_rows, do_take_rows},
     [TGL_ADD_ROWS] = BOTH(do_add_rows),
     [TGL_UPDATE] = {do_update, do_update},
+    [TGL_TAPE] = {do_tape, do_tape},
 };
 
 /* ---- maps ------------------------------------------------------------------------------ */

@@ -86,11 +86,16 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-def refuse_to_read(what: str) -> None:
-    """Raise if a function is being recorded: its numbers will be others at each replay."""
+def refuse_to_replay(what: str, why: str) -> None:
+    """Raise if a function is being recorded, for what a replay would not do again."""
     if _mode.tracer is not None:
-        _mode.tracer.refuse(what, "it reads numbers that will be others at the next call; "
-                            "return them, or use ops")
+        _mode.tracer.refuse(what, why)
+
+
+def refuse_to_read(what: str) -> None:
+    """Raise if a function is being recorded: the numbers will be others at each replay."""
+    refuse_to_replay(what, "it reads numbers that will be others at the next call; return "
+                     "them, or use ops")
 
 
 class _SetRecording(ContextDecorator):

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, refuse_to_read, structure_changed
+from .engine import (
+    Node,
+    _mode,
+    kinds,
+    refuse_to_read,
+    refuse_to_replay,
+    structure_changed,
+)
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -44,6 +51,8 @@ class Value(Operators):
         self._requires_grad = bool(requires_grad)
         self._hooks = None
         self._maker = None
+        if _mode.tracer is not None:
+            _mode.tracer.created(self)
 
     # ---- what the engine asks of a kind ------------------------------------------------
 
@@ -89,7 +98,7 @@ class Value(Operators):
 
         A graph recorded earlier keeps the old number.
         """
-        refuse_to_read(".data")
+        refuse_to_replay(".data", _NO_DATA)
         return self._data
 
     @data.setter
@@ -97,6 +106,7 @@ class Value(Operators):
         if self._maker is not None:
             raise RuntimeError(f"only a leaf may be given a new number; this Value is the "
                                f"result of '{self.op_name}': use detach()")
+        refuse_to_replay("assigning .data", _NO_DATA)
         self._data = _as_float(number)
 
     @property
@@ -193,6 +203,8 @@ class Value(Operators):
 
 
 _new = Value.__new__
+_NO_DATA = ("a replay neither gives nor takes single numbers; return them, use ops, or let an "
+            "optimizer such as tg.optim.SGD update parameters")
 
 
 def _as_float(number: Any) -> float:
@@ -207,13 +219,17 @@ def _as_float(number: Any) -> float:
 
 
 def _compare(value: Value, other: Any, compare: Any) -> Any:
-    """A bool for two numbers; a boolean Tensor if the other is an array."""
-    refuse_to_read("a comparison of a Value")
-    if isinstance(other, Value):
-        return bool(compare(value._data, other._data))
+    """A bool for two numbers; a boolean Tensor if the other is an array.
+
+    While a function is recorded, a bool is a Value too: 1.0 or 0.0, as in a product.
+    """
     other = ops.as_operand(other, value)
     if other is NotImplemented:
         return other
+    if _mode.tracer is not None:
+        return compare(value, other)
+    if isinstance(other, Value):
+        return bool(compare(value._data, other._data))
     if isinstance(other, (int, float)):
         return bool(compare(value._data, other))
     return compare(value, other)

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import fused, ops
+from ..engine import Op
 from ..fused import batchnorm, convolution, losses, pooling
+from ..kernels.instructions import A_TRANSPOSED, B_TRANSPOSED, CONV_PARTS
 from ..kernels.windows import Windows
 from .recorder import Entry
 
@@ -22,11 +24,6 @@ __all__ = ["Instruction", "instructions_of"]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 IDS = np.dtype(np.int64)
-CONV_PARTS = 4  # TGL_CONV_PARTS
-MAPS = frozenset([
-    "ADD", "SUBTRACT", "MULTIPLY", "DIVIDE", "NEGATIVE", "ABS", "SQRT", "RELU_OF", "RELU_SLOPE",
-    "SQUARED_DIFFERENCE", "EXP", "LOG", "TANH", "SIGMOID",
-])
 
 
 class Instruction(NamedTuple):
@@ -145,9 +142,6 @@ def _product(name: str, y: np.ndarray, a: Any, b: Any, bias: Any) -> Instruction
                        n=(m, n, k, n, a_at[0], b_at[0], options))
 
 
-A_TRANSPOSED, B_TRANSPOSED, RELU = 1, 2, 8
-
-
 def _linear(entry: Entry) -> Instruction | None:
     a, w, bias = entry.inputs
     y = entry.output
@@ -159,7 +153,8 @@ def _linear(entry: Entry) -> Instruction | None:
 
 
 def _matmul(entry: Entry) -> Instruction | None:
-    return _product("matmul", entry.output, *entry.inputs, None)
+    a, b = entry.inputs
+    return _product("matmul", entry.output, a, b, None)
 
 
 # ---- sums ------------------------------------------------------------------------------
@@ -176,7 +171,7 @@ def _sum(entry: Entry) -> Instruction | None:
     parts = _outer_kept_inner(a.shape, {i % a.ndim for i in axes if a.ndim})
     if parts is None:
         return None
-    scale = 1.0 if entry.op is ops.sum.op else 1 / max(parts[0] * parts[2], 1)
+    scale = 1 / max(parts[0] * parts[2], 1) if entry.op.name == "mean" else 1.0
     return Instruction(entry.op.name, "SUM", (y,), (a,), n=parts, s=(scale,))
 
 
@@ -346,42 +341,45 @@ def _are_rows(a: Any, index: Any) -> bool:
             and isinstance(index, np.ndarray) and index.dtype == IDS and _is_plain(index))
 
 
-FORMS: dict[Any, Callable] = {
-    ops.add.op: _map("ADD"),
-    ops.subtract.op: _map("SUBTRACT"),
-    ops.multiply.op: _map("MULTIPLY"),
-    ops.divide.op: _map("DIVIDE"),
-    ops.negative.op: _map("NEGATIVE"),
-    ops.abs.op: _map("ABS"),
-    ops.sqrt.op: _map("SQRT"),
-    ops.exp.op: _map("EXP"),
-    ops.log.op: _map("LOG"),
-    ops.tanh.op: _map("TANH"),
-    ops.sigmoid.op: _map("SIGMOID"),
-    ops.relu.op: _map("RELU_OF"),
-    ops._relu_slope.op: _map("RELU_SLOPE"),
-    fused.squared_difference.op: _map("SQUARED_DIFFERENCE"),
-    ops.copy.op: _copy,
-    ops.reshape.op: _copy,   # where NumPy had to copy; a view needs no instruction
-    ops.getitem.op: _part,
-    ops.matmul.op: _matmul,
-    fused.linear.op: _linear,
-    ops.sum.op: _sum,
-    ops.mean.op: _sum,
-    fused.class_ids.op: _copy,
-    losses._cross_entropy_rows.op: _losses,
-    losses._cross_entropy.op: _reduced,
-    losses._cross_entropy_slope.op: _slope,
-    fused.conv2d.op: _convolution("CONV"),
-    convolution._conv2d_images.op: _convolution("CONV_IMAGES"),
-    convolution._conv2d_weights.op: _convolution("CONV_WEIGHTS"),
-    fused.max_pool2d.op: _max_pool,
-    pooling._scatter.op: _scatter,
-    fused.batch_norm.op: _batch_norm,
-    fused.normalize.op: _normalize,
-    batchnorm._input_slope.op: _norm_slopes,
-    batchnorm._weight_slope.op: _found("dw"),
-    batchnorm._bias_slope.op: _found("db"),
-    fused.embedding.op: _take_rows,
-    fused.add_rows.op: _add_rows,
+_FORMS: dict[Any, Callable] = {
+    ops.add: _map("ADD"),
+    ops.subtract: _map("SUBTRACT"),
+    ops.multiply: _map("MULTIPLY"),
+    ops.divide: _map("DIVIDE"),
+    ops.negative: _map("NEGATIVE"),
+    ops.abs: _map("ABS"),
+    ops.sqrt: _map("SQRT"),
+    ops.exp: _map("EXP"),
+    ops.log: _map("LOG"),
+    ops.tanh: _map("TANH"),
+    ops.sigmoid: _map("SIGMOID"),
+    ops.relu: _map("RELU_OF"),
+    ops._relu_slope: _map("RELU_SLOPE"),
+    fused.squared_difference: _map("SQUARED_DIFFERENCE"),
+    ops.copy: _copy,
+    ops.reshape: _copy,   # where NumPy had to copy; a view needs no instruction
+    ops.getitem: _part,
+    ops.matmul: _matmul,
+    fused.linear: _linear,
+    ops.sum: _sum,
+    ops.mean: _sum,
+    fused.class_ids: _copy,
+    losses._cross_entropy_rows: _losses,
+    losses._cross_entropy: _reduced,
+    losses._cross_entropy_slope: _slope,
+    fused.conv2d: _convolution("CONV"),
+    convolution._conv2d_images: _convolution("CONV_IMAGES"),
+    convolution._conv2d_weights: _convolution("CONV_WEIGHTS"),
+    fused.max_pool2d: _max_pool,
+    pooling._scatter: _scatter,
+    fused.batch_norm: _batch_norm,
+    fused.normalize: _normalize,
+    batchnorm._input_slope: _norm_slopes,
+    batchnorm._weight_slope: _found("dw"),
+    batchnorm._bias_slope: _found("db"),
+    fused.embedding: _take_rows,
+    fused.add_rows: _add_rows,
 }
+
+# The form of each op.
+FORMS: dict[Op, Callable] = {function.op: form for function, form in _FORMS.items()}

@@ -17,10 +17,12 @@ import numpy as np
 from .. import kernels
 from ..engine import Node, _structure, mark_changed
 from ..kernels.groups import root
+from ..kernels.instructions import MAPS, RELU
 from ..value import Value
-from .forms import MAPS, RELU, Instruction, instructions_of
+from .forms import Instruction, instructions_of
 from .memory import Life, moved_arrays
 from .recorder import Entry, Recorder, Register, Step, Update, Write
+from .tape import Tape, with_tapes
 
 __all__ = ["Program", "copied"]
 
@@ -38,24 +40,29 @@ class Program:
 
     def __init__(self, recorder: Recorder, inputs: list[Any], outputs: list[Node]) -> None:
         self.inputs = [recorder.seen(x) for x in inputs]
-        self.numbers = np.array(recorder.numbers)
         given = {id(x) for x in inputs}
-        self.leaves = [pair for pair in recorder.leaves if id(pair[0]) not in given]
-        self.gradients = [(node, _final_gradient(recorder, node))
-                          for node in recorder.gradients]
+        self.leaves = _Exchange(pair for pair in recorder.leaves if id(pair[0]) not in given)
+        outcome = [recorder.seen(x) for x in outputs]
+        gradients = [(node, _final_gradient(recorder, node)) for node in recorder.gradients]
+        entries = with_tapes(recorder.entries, [*outcome, *(grad for _, grad in gradients)],
+                             len(recorder.numbers))
+        self.numbers = _numbers(recorder.numbers, entries)
+        self.gradients = [pair for pair in gradients if type(pair[1]) is not Register]
+        self.value_gradients = _Exchange(g for g in gradients if type(g[1]) is Register)
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
         self.states = [(node, array, node._requires_grad)
                        for key, (node, array) in recorder.states.items() if key not in given]
         self.modules = [(module, list(vars(module).values()))
                         for module in recorder.modules.values()]
-        self.updates = [_Update(entry) for entry in recorder.entries
+        self.updates = [_Update(entry, self.numbers) for entry in entries
                         if isinstance(entry, Update)]
+        self.updated = _Exchange(v[:2] for entry in entries if isinstance(entry, Update)
+                                 for v in entry.values)
         self.steps = [entry.optimizer for entry in recorder.entries if isinstance(entry, Step)]
         _number_updates(self.updates)
-        outcome = [recorder.seen(x) for x in outputs]
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
-        instructions = fused_relus(list(self._lowered(recorder.entries)), kept)
+        instructions = fused_relus(list(self._lowered(entries)), kept)
         instructions[:0] = self._copies_of_inputs()
         moved, self.nbytes = self._new_memory(recorder, instructions, kept)
         self.instructions = [_moved(one, moved) for one in instructions]
@@ -79,6 +86,9 @@ class Program:
                     yield from instructions_of(entry)
                 else:
                     yield _in_numpy(entry, entry.op.name, (entry.output, *entry.inputs))
+            elif isinstance(entry, Tape):
+                yield Instruction("tape", "TAPE" if in_c else None, (),
+                                  (self.numbers, entry.code), n=(entry.code.size,), entry=entry)
             elif isinstance(entry, Write):
                 yield _in_numpy(entry, "write", (entry.target, entry.source))
             elif isinstance(entry, Update):
@@ -134,8 +144,7 @@ class Program:
         """Instructions that copy the input arrays; `copies` has the number of each."""
         arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
         numbers = itertools.count()
-        self.copies = [next(numbers) if isinstance(x, np.ndarray) else None
-                       for x in self.inputs]
+        self.copies = [next(numbers) if isinstance(x, np.ndarray) else -1 for x in self.inputs]
         if kernels.get_backend() != "c":
             return []
         return [Instruction("input", "COPY", (x,), (x,), n=(x.nbytes,)) for x in arrays]
@@ -191,8 +200,8 @@ class Program:
             if node._grad is not place:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
-        for value, register in self.leaves:
-            self.numbers[register.at] = value._data
+        if self.leaves.values:
+            self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
         for update in self.updates:
             update.prepare()
         for part in self.parts:
@@ -205,7 +214,11 @@ class Program:
         for optimizer in self.steps:
             optimizer.steps_taken += 1
         for node, grad in self.gradients:
-            node._grad = self._load(grad) if type(grad) is Register else grad
+            node._grad = grad
+        for value, number in self.updated.numbers(self.numbers):
+            value._data = number
+        for value, number in self.value_gradients.numbers(self.numbers):
+            value._grad = number
         return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
 
     def _take(self, inputs: Iterable[Any]) -> list[np.ndarray]:
@@ -243,7 +256,9 @@ class Program:
             return lambda: self._apply(entry)
         if isinstance(entry, Write):
             return lambda: self._write(entry)
-        return lambda: self._update(entry)
+        if isinstance(entry, Tape):
+            return lambda: kernels.body().tape(self.numbers, entry.code)
+        return entry.run
 
     def _apply(self, entry: Entry) -> None:
         inputs = list(map(self._load, entry.inputs))
@@ -255,16 +270,6 @@ class Program:
 
     def _write(self, entry: Write) -> None:
         entry.target[entry.index] = self._load(entry.source)
-
-    def _update(self, update: _Update) -> None:
-        """A step of the optimizer, on the recorded arrays."""
-        for p, _, gradient in update.values:
-            p._grad = self._load(gradient)
-        update.pack.load()
-        update.run()
-        update.pack.store()
-        for p, register, _ in update.values:
-            self._store(register, p._data)
 
     # ---- its listing -------------------------------------------------------------------
 
@@ -281,23 +286,23 @@ class _Update:
     """A step of an optimizer on one batch of parameters, as a program does it.
 
     Attributes:
-        native: the instruction in C; None where another body computes, or there are Values.
+        native: the instruction in C; None where another body computes.
+        columns: the arrays of the kernel; of Values, places among the program's numbers.
         ahead: how many steps of the same batch come before it in a call.
     """
 
-    def __init__(self, entry: Update) -> None:
+    def __init__(self, entry: Update, numbers: np.ndarray) -> None:
         self.optimizer = entry.optimizer
         self.group = entry.group
         self.batch = entry.batch
-        self.columns = entry.columns
-        self.values = entry.values
-        self.pack = entry.optimizer._plans[entry.group].pack
+        self.columns = _with_registers(entry, numbers)
+        self.cache: dict[str, Any] = {}
         self.name = entry.optimizer.kernel
         self.settings = self._settings()
         self.ahead = 0
         self.native = None
         body = kernels.body(entry.optimizer.backend)
-        if not self.values and hasattr(body, "Update") and kernels.get_backend() == "c":
+        if hasattr(body, "Update") and kernels.get_backend() == "c":
             self.native = body.Update(self.name, self.columns)
 
     def _settings(self) -> tuple:
@@ -319,7 +324,7 @@ class _Update:
     def run(self) -> None:
         """Take the step by the optimizer's own body."""
         body = kernels.body(self.optimizer.backend)
-        body.update(self.name, self.columns, self.scalars(), self.batch.cache)
+        body.update(self.name, self.columns, self.scalars(), self.cache)
 
     def fits(self) -> bool:
         """Whether the group's settings are those known, or lead to the same call."""
@@ -339,6 +344,39 @@ class _Update:
         group = optimizer.param_groups[self.group]
         return optimizer._plans[self.group].holds(self.batch, group["params"],
                                                   optimizer._letters(group))
+
+
+def _with_registers(entry: Update, numbers: np.ndarray) -> tuple[tuple, ...]:
+    """The columns of an update with places among the numbers in place of Values."""
+    places = {id(p): (numbers[w.at:w.at + 1], numbers[g.at:g.at + 1])
+              for p, w, g in entry.values}
+    w, g = (tuple(places[id(p)][i] if id(p) in places else column[k]
+                  for k, p in enumerate(entry.batch.params))
+            for i, column in enumerate(entry.columns[:2]))
+    return w, g, *entry.columns[2:]
+
+
+class _Exchange:
+    """Values and the places of their numbers, or of their gradients'."""
+
+    def __init__(self, pairs: Iterable[tuple[Any, Register]]) -> None:
+        pairs = list(pairs)
+        self.values = [value for value, _ in pairs]
+        self.places = np.array([register.at for _, register in pairs], int)
+
+    def numbers(self, numbers: np.ndarray) -> Iterable[tuple[Any, float]]:
+        """Each Value with the number at its place."""
+        return zip(self.values, numbers[self.places].tolist()) if self.values else ()
+
+
+def _numbers(recorded: list[float], entries: list[Any]) -> np.ndarray:
+    """The recorded numbers, then those of the tapes."""
+    tapes = [entry for entry in entries if isinstance(entry, Tape)]
+    numbers = np.zeros(max([len(recorded), *(tape.end for tape in tapes)]))
+    numbers[:len(recorded)] = recorded
+    for tape in tapes:
+        numbers[tape.first:tape.first + len(tape.constants)] = tape.constants
+    return numbers
 
 
 def _number_updates(updates: list[_Update]) -> None:

@@ -10,6 +10,7 @@ It imports the engine, the skins and NumPy.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,27 +109,36 @@ class Recorder:
         self._kept: list[Any] = []     # so that no id is used twice
 
     def __enter__(self) -> Recorder:
+        # all is kept until the end: collectors would search it again and again for nothing
+        self._collects = gc.isenabled()
+        gc.disable()
         engine._mode.tracer = self
         return self
 
     def __exit__(self, *exception: object) -> None:
         engine._mode.tracer = None
+        if self._collects:
+            gc.enable()
 
     # ---- what others tell it -----------------------------------------------------------
 
     def applied(self, op: Op, inputs: tuple, static: dict[str, Any], result: Node) -> None:
         """An op ran."""
-        known = tuple(self.seen(x) for x in inputs)
-        self._kept.append((inputs, static))
+        known = tuple([self.seen(x) for x in inputs])
         if isinstance(result, Value):
             self.entries.append(Entry(op, known, static, self._new_register(result)))
             return
+        self._kept.append((inputs, static))
         output = result._data
         if id(root(output)) in {id(root(x)) for x in known if isinstance(x, np.ndarray)}:
             return  # a view, which holds what its base holds
         self._made[id(root(output))] = output
         self._kept.append(output)
         self.entries.append(Entry(op, known, static, output))
+
+    def created(self, value: Value) -> None:
+        """The function itself made a Value, which is the same number at each call."""
+        self._new_register(value)
 
     def wrote(self, target: Node, index: Any, source: Any) -> None:
         """Numbers were copied into an array."""

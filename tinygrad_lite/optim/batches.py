@@ -55,7 +55,7 @@ class Pack:
         """Copy the Values' numbers and gradients into the arrays."""
         if self.values:
             self.w[:] = [p._data for p in self.values]
-            self.g[:] = [float(p.grad) for p in self.values]
+            self.g[:] = [getattr(p.grad, "_data", p.grad) for p in self.values]
 
     def store(self) -> None:
         """Give the Values their updated numbers."""

@@ -12,6 +12,7 @@ from .pooling import average, gather, max_pool, scatter, spread
 from .products import matmul, product
 from .program import Code, Update
 from .rows import add_rows, take_rows
+from .tape import tape
 from .update import square_sum, update
 
 __all__ = [
@@ -19,5 +20,5 @@ __all__ = [
     "col2im", "cross_entropy",
     "cross_entropy_slope", "gather", "get_num_threads", "im2col", "matmul", "max_pool",
     "normalize", "product", "scatter", "set_num_threads", "set_simd", "simd", "simd_choices",
-    "spread", "square_sum", "take_rows", "update",
+    "spread", "square_sum", "take_rows", "tape", "update",
 ]

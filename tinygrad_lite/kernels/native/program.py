@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..groups import Columns, checked
+from ..instructions import MAPS
 from .library import ffi, lib
 from .update import IDS, tables_of
 
 __all__ = ["Code", "Update"]
 
 # The numbers of the instructions; those of maps, which the enum counts anew, begin at TGL_MAP.
-MAPS = ("ADD", "SUBTRACT", "MULTIPLY", "DIVIDE", "NEGATIVE", "ABS", "SQRT", "RELU_OF",
-        "RELU_SLOPE", "SQUARED_DIFFERENCE", "EXP", "LOG", "TANH", "SIGMOID")
 NUMBERS = {name.removeprefix("TGL_"): getattr(lib, name) for name in dir(lib)
            if name.startswith("TGL_")}
 KINDS = {**NUMBERS, **{name: lib.TGL_MAP + NUMBERS[name] for name in MAPS}}
