@@ -9,19 +9,26 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from operator import is_
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from ..engine import Node, _structure, mark_changed
+from ..engine import Node, _latest_turn, mark_changed
 from ..kernels.groups import root
 from ..kernels.instructions import MAPS, RELU
-from ..value import Value
 from .forms import Instruction, instructions_of
 from .memory import Life, moved_arrays
-from .recorder import Entry, Recorder, Register, Step, Update, Write
+from .recorder import (
+    Entry,
+    Pass,
+    Recorder,
+    Register,
+    Step,
+    Update,
+    Write,
+    same_traits,
+)
 from .tape import Tape, with_tapes
 
 __all__ = ["Program", "copied"]
@@ -40,26 +47,27 @@ class Program:
 
     def __init__(self, recorder: Recorder, inputs: list[Any], outputs: list[Node]) -> None:
         self.inputs = [recorder.seen(x) for x in inputs]
-        given = {id(x) for x in inputs}
-        self.leaves = _Exchange(pair for pair in recorder.leaves if id(pair[0]) not in given)
         outcome = [recorder.seen(x) for x in outputs]
-        gradients = [(node, _final_gradient(recorder, node)) for node in recorder.gradients]
-        entries = with_tapes(recorder.entries, [*outcome, *(grad for _, grad in gradients)],
-                             len(recorder.numbers))
+        gradients = list(recorder.gradients.items())
+        self.given = recorder.given
+        self.leaves = _Exchange(recorder.leaves)
+        wanted = [*outcome, *(grad for _, grad in gradients), *self.given.values()]
+        entries = with_tapes(recorder.entries, wanted, len(recorder.numbers))
         self.numbers = _numbers(recorder.numbers, entries)
         self.gradients = [pair for pair in gradients if type(pair[1]) is not Register]
         self.value_gradients = _Exchange(g for g in gradients if type(g[1]) is Register)
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
-        self.states = [(node, array, node._requires_grad)
-                       for key, (node, array) in recorder.states.items() if key not in given]
-        self.modules = [(module, list(vars(module).values()))
-                        for module in recorder.modules.values()]
+        self.states = list(recorder.states.values())
+        self.traits = list(recorder.traits.values())
+        self.cells = list(recorder.cells.values())
+        self.after = recorder.after
+        self.checked_at = 0
         self.updates = [_Update(entry, self.numbers) for entry in entries
                         if isinstance(entry, Update)]
         self.updated = _Exchange(v[:2] for entry in entries if isinstance(entry, Update)
                                  for v in entry.values)
-        self.steps = [entry.optimizer for entry in recorder.entries if isinstance(entry, Step)]
+        self.steps = [entry for entry in entries if isinstance(entry, Step)]
         _number_updates(self.updates)
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
         instructions = fused_relus(list(self._lowered(entries)), kept)
@@ -70,9 +78,6 @@ class Program:
         self.parts: list[Callable[[], None]] = []
         self.read: Callable[[int, np.ndarray], None] | None = None
         self._make_parts()
-        self.cells = [node._changed for update in self.updates for node in update.batch.params
-                      if not isinstance(node, Value)]
-        self.structure = _structure[0]
 
     # ---- how it is made ----------------------------------------------------------------
 
@@ -91,6 +96,9 @@ class Program:
                                   (self.numbers, entry.code), n=(entry.code.size,), entry=entry)
             elif isinstance(entry, Write):
                 yield _in_numpy(entry, "write", (entry.target, entry.source))
+            elif isinstance(entry, Pass):
+                yield Instruction(entry.kernel, None, tuple(entry.columns[0]),
+                                  tuple(_arrays(entry.columns[1:])), entry=entry)
             elif isinstance(entry, Update):
                 update = next(updates)
                 if update.native is None:
@@ -131,13 +139,13 @@ class Program:
         """The arrays that others know too, or that hold numbers from call to call."""
         yield from _arrays(self.inputs)
         yield from (array for _, array in recorder.states.values())
-        for _, place in (*self.gradients, *self.sums):
+        for place in (*(g for _, g in (*self.gradients, *self.sums)), *self.given.values()):
             if isinstance(place, Node):
                 yield place._data
         for entry in recorder.entries:
             if isinstance(entry, Entry):
                 yield from _arrays(entry.static.values())
-            elif isinstance(entry, Update):
+            elif isinstance(entry, (Pass, Update)):
                 yield from _arrays(entry.columns)
 
     def _copies_of_inputs(self) -> list[Instruction]:
@@ -166,8 +174,9 @@ class Program:
     def fits(self) -> bool:
         """Whether the state that it was recorded with is the state of now.
 
-        That is the arrays of parameters and buffers, the attributes of Modules, the settings
-        of optimizers that choose what their kernels take, and which gradients there are.
+        That is the arrays, hooks and wish for a gradient of parameters and buffers, the
+        attributes of Modules, the settings of optimizers that choose what their kernels take,
+        and which gradients there are. The first three are looked at only if any changed.
         """
         for update in self.updates:
             if not update.fits():
@@ -178,17 +187,19 @@ class Program:
         for node, _ in self.sums:
             if node._grad is None:
                 return False
-        return self.structure == _structure[0] or self._structure_fits()
+        for step in self.steps:
+            if len(step.optimizer.param_groups) != step.groups:
+                return False
+        return self.checked_at == _latest_turn[0] or self._still_fits()
 
-    def _structure_fits(self) -> bool:
-        """The part of `fits` that changes seldom, and only with a word to the engine."""
-        now = _structure[0]
-        if not (all(node._data is array and node._requires_grad is flag
-                    for node, array, flag in self.states)
-                and all(_same(vars(module).values(), known) for module, known in self.modules)
+    def _still_fits(self) -> bool:
+        """The part of `fits` that changes seldom, and not without a word to the engine."""
+        now = _latest_turn[0]
+        if not (all(node._data is array for node, array in self.states)
+                and all(same_traits(x, before) for x, before in self.traits)
                 and all(update.is_known() for update in self.updates)):
             return False
-        self.structure = now
+        self.checked_at = now
         return True
 
     # ---- a replay ----------------------------------------------------------------------
@@ -211,15 +222,21 @@ class Program:
             update.batch.count()
         if self.cells:
             mark_changed(*self.cells)
-        for optimizer in self.steps:
-            optimizer.steps_taken += 1
+        for step in self.steps:
+            step.optimizer.steps_taken += 1
         for node, grad in self.gradients:
             node._grad = grad
         for value, number in self.updated.numbers(self.numbers):
             value._data = number
         for value, number in self.value_gradients.numbers(self.numbers):
             value._grad = number
+        for function in self.after:
+            function()
         return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
+
+    def given_now(self) -> dict[int, Any]:
+        """The gradients of the inputs that have one, by their number."""
+        return {i: self._load(grad) for i, grad in self.given.items()}
 
     def _take(self, inputs: Iterable[Any]) -> list[np.ndarray]:
         """Copy the inputs in, or let C do that; the arrays that must live until then."""
@@ -256,6 +273,8 @@ class Program:
             return lambda: self._apply(entry)
         if isinstance(entry, Write):
             return lambda: self._write(entry)
+        if isinstance(entry, Pass):
+            return lambda: self._pass(entry)
         if isinstance(entry, Tape):
             return lambda: kernels.body().tape(self.numbers, entry.code)
         return entry.run
@@ -270,6 +289,11 @@ class Program:
 
     def _write(self, entry: Write) -> None:
         entry.target[entry.index] = self._load(entry.source)
+
+    def _pass(self, entry: Pass) -> None:
+        scalars = {name: x() if callable(x) else self._load(x)
+                   for name, x in entry.scalars.items()}
+        kernels.body().update(entry.kernel, entry.columns, scalars, {})
 
     # ---- its listing -------------------------------------------------------------------
 
@@ -306,9 +330,8 @@ class _Update:
             self.native = body.Update(self.name, self.columns)
 
     def _settings(self) -> tuple:
-        """What the group's settings are, and how many groups there are."""
-        groups = self.optimizer.param_groups
-        return len(groups), *groups[self.group].values()
+        """What the group's settings are."""
+        return tuple(self.optimizer.param_groups[self.group].values())
 
     def scalars(self) -> dict[str, Any]:
         """The kernel's scalars at the step to come."""
@@ -331,7 +354,7 @@ class _Update:
         settings = self._settings()
         if settings == self.settings:
             return True
-        if settings[0] != self.settings[0] or not self.is_known():
+        if not self.is_known():
             return False
         self.settings = settings
         return True
@@ -385,12 +408,6 @@ def _number_updates(updates: list[_Update]) -> None:
     for update in updates:
         update.ahead = taken[id(update.batch)]
         taken[id(update.batch)] += 1
-
-
-def _same(items: Iterable[Any], others: Iterable[Any]) -> bool:
-    """Whether two collections hold the very same things."""
-    items, others = list(items), list(others)
-    return len(items) == len(others) and all(map(is_, items, others))
 
 
 # ---- instructions ----------------------------------------------------------------------
@@ -502,11 +519,6 @@ def _shape(x: np.ndarray) -> str:
 def copied(x: Any) -> Any:
     """A result that the next call does not change: a new array, or a number."""
     return np.array(x) if isinstance(x, np.ndarray) else x
-
-
-def _final_gradient(recorder: Recorder, node: Node) -> Any:
-    """What a node's gradient is in the end: a Tensor, a register, a number or None."""
-    return recorder.seen(node._grad) if isinstance(node, Value) else node._grad
 
 
 def _ieee(x: Any) -> Any:

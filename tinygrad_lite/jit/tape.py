@@ -352,7 +352,7 @@ class _Runs:
     def place(self, first: int) -> None:
         """Choose where the results of each run go, from `first` on."""
         space = _Space(first)
-        unread_after = [[] for _ in self.start]
+        unread_after: list[list[int]] = [[] for _ in self.start]
         for run, last in enumerate(self._last_readers().tolist()):
             unread_after[last].append(run)
         for run, size in enumerate(self.size.tolist()):

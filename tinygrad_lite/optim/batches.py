@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Node, mark_changed, structure_changed
+from ..engine import Node, mark_changed, turned
 from ..value import Value
 
 __all__ = ["Batch", "Plan", "State"]
@@ -131,7 +131,7 @@ class Plan:
     def __init__(self, params: Sequence[Node]) -> None:
         self.params = params
         self.pack = Pack(params)
-        structure_changed()
+        turned()
         self._letters: Sequence[str | None] = ()
         self._ready: list[Node] = []
         self.known: list[Batch] = []
@@ -159,7 +159,7 @@ class Plan:
         if letters != self._letters or not _same(ready, self._ready):
             found = [(p, *complete(group, letters, p)) for p in ready]
             self.known = self._split(found, letters)
-            structure_changed()
+            turned()
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values
