@@ -99,8 +99,9 @@ class Program:
         """A function that does what an entry says."""
         if isinstance(entry, Update):
             return self._updater(entry)
-        run = {Entry: self._apply, Write: self._write, Step: self._count,
-               Tape: self._play}[type(entry)]
+        run: Callable[[Any], None] = {
+            Entry: self._apply, Write: self._write, Step: self._count,
+            Tape: self._play}[type(entry)]
         return lambda: run(entry)
 
     def _play(self, tape: Tape) -> None:

@@ -105,6 +105,7 @@ class Recorder:
         self.fresh: dict[Node, None] = {}
         self.sums: dict[Node, Any] = {}
         self._registers: dict[int, Register] = {}
+        self._found: set[int] = set()
         self._made: dict[int, np.ndarray] = {}
         self._kept: list[Any] = []     # so that no id is used twice
 
@@ -201,13 +202,14 @@ class Recorder:
     def made(self, node: Node) -> bool:
         """Whether a node's data was made while recording."""
         if isinstance(node, Value):
-            return id(node) in self._registers
+            return id(node) in self._registers and id(node) not in self._found
         return id(root(node._data)) in self._made
 
     def _register(self, value: Value) -> Register:
         """The register of a Value; one that the function found is a leaf."""
         if id(value) not in self._registers:
             self.leaves.append((value, self._new_register(value)))
+            self._found.add(id(value))
         return self._registers[id(value)]
 
     def _new_register(self, value: Value) -> Register:
