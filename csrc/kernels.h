@@ -237,7 +237,7 @@ enum {
     TGL_TAPE_DIVIDE,           /* a / b */
     TGL_TAPE_MULTIPLY_ADD,     /* a + b * c, the product rounded first */
     TGL_TAPE_NEGATIVE,         /* -a */
-    TGL_TAPE_POWER,            /* a to the power of b */
+    TGL_TAPE_POWER,            /* a to the power of b; of 0.5, the square root */
     TGL_TAPE_ABS,              /* the absolute value of a */
     TGL_TAPE_SIGN,             /* -1, 0 or 1; NaN for NaN */
     TGL_TAPE_EXP,              /* e^a */

@@ -42,6 +42,12 @@ static double sigmoid(double a)
     return exp(minimum(a, 0)) / (1 + exp(-fabs(a)));
 }
 
+/* NumPy has the square root for this power: so -0 stays -0, and -inf gives NaN. */
+static double power(double a, double b)
+{
+    return b == 0.5 ? sqrt(a) : pow(a, b);
+}
+
 static double clip(double a, double b, double c)
 {
     const double raised = a < b || b != b ? b : a;
@@ -95,7 +101,7 @@ static size_t run(double *x, int operation, double *y, size_t n, places a)
     case TGL_TAPE_DIVIDE:        each_two(y, n, x, a, divide);         return 2;
     case TGL_TAPE_MULTIPLY_ADD:  each_three(y, n, x, a, multiply_add); return 3;
     case TGL_TAPE_NEGATIVE:      each(y, n, x, a, negative);           return 1;
-    case TGL_TAPE_POWER:         each_two(y, n, x, a, pow);            return 2;
+    case TGL_TAPE_POWER:         each_two(y, n, x, a, power);          return 2;
     case TGL_TAPE_ABS:           each(y, n, x, a, fabs);               return 1;
     case TGL_TAPE_SIGN:          each(y, n, x, a, sign);               return 1;
     case TGL_TAPE_EXP:           each(y, n, x, a, exp);                return 1;

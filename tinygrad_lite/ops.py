@@ -68,10 +68,11 @@ def negative(a):
 
 
 def _power_base(g, _y, a, b):
-    """g b a^(b-1), and 0 where b = 0, even at a = 0."""
+    """g b a^(b-1), and 0 where b = 0, whatever a is."""
     if isinstance(b, (int, float)):
         return g * (b * power(a, b - 1)) if b else g * 0.0
-    return g * b * power(a, where(b == 0, 1.0, b - 1))
+    flat = b == 0
+    return g * b * power(where(flat, 1.0, a), where(flat, 1.0, b - 1))
 
 
 def _power_exponent(g, y, a, b):

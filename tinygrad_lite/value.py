@@ -75,7 +75,9 @@ class Value(Operators):
 
     def _fit(self, g: Any) -> Any:
         """A float from a float or an array, or a Value from a node."""
-        return g if type(g) is float or isinstance(g, Value) else ops.to_scalar(g)
+        if isinstance(g, float):  # one of NumPy's is
+            return float(g)
+        return g if isinstance(g, Value) else ops.to_scalar(g)
 
     def _own(self, g: Any, _borrowed: bool) -> Any:
         return g

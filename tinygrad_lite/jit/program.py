@@ -506,6 +506,8 @@ def _place(x: np.ndarray) -> tuple[int, int]:
 
 def _listed(one: Instruction) -> str:
     """An instruction as a line: what it reads, what it makes, where it runs."""
+    if isinstance(one.entry, Tape):
+        return str(one.entry)
     reads = ", ".join(_shape(x) for x in _arrays(one.reads))
     writes = ", ".join(_shape(x) for x in _arrays(one.writes))
     where = "" if one.kind is not None else "    in NumPy"

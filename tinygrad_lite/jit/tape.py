@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import groupby
 from struct import pack
 from typing import Any
@@ -26,7 +26,7 @@ from .. import ops
 from ..engine import Op
 from ..fused import activations
 from ..kernels.tape import CODE, HEADER, INPUTS, OPERATIONS
-from .recorder import Entry, Register, Update, Write
+from .recorder import Entry, Register
 
 __all__ = ["Tape", "is_scalar", "with_tapes"]
 
@@ -53,6 +53,10 @@ def _power(put: Put, a: Any, b: Any) -> Register:
 
 def _relu(put: Put, a: Any) -> Register:
     return put("maximum", a, 0.0)
+
+
+def _relu_slope(put: Put, a: Any, b: Any) -> Register:
+    return put("multiply", a, put("greater", b, 0.0))
 
 
 def _clip(put: Put, a: Any, min: Any, max: Any) -> Register:
@@ -101,7 +105,8 @@ _SAME = (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.abs,
          ops.exp, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
          ops.equal, ops.not_equal, ops.less, ops.less_equal, ops.greater, ops.greater_equal,
          ops.maximum, ops.minimum, ops.where, activations.erf)
-_STEPS = {ops.power: _power, ops.relu: _relu, ops._clip: _clip, activations.step: _step,
+_STEPS = {ops.power: _power, ops.relu: _relu, ops._relu_slope: _relu_slope,
+          ops._clip: _clip, activations.step: _step,
           activations.leaky_relu: _leaky_relu, activations.hardtanh: _hardtanh,
           activations.elu: _elu, activations.softplus: _softplus, activations.silu: _silu,
           activations.gelu: _gelu}
@@ -120,7 +125,7 @@ def is_scalar(entry: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    return (type(x) is Register or type(x) is float
+    return (type(x) is Register or isinstance(x, float) or x is None  # a bound left out
             or isinstance(x, int) and -LARGEST < x < LARGEST)
 
 
@@ -192,26 +197,31 @@ def _read_elsewhere(parts: list[tuple[bool, list[Any]]],
     """For each part the registers, by place, that it makes and that others read."""
     maker: dict[int, int] = {}
     kept: list[set[int]] = [set() for _ in parts]
-    for i, (_, part) in enumerate(parts):
+    for i, (scalar, part) in enumerate(parts):
         for entry in part:
-            for x in _reads(entry):
+            reads = entry.inputs if scalar else _reads(entry)
+            for x in reads:
                 if type(x) is Register and maker.get(x.at, i) != i:
                     kept[maker[x.at]].add(x.at)
             if type(entry) is Entry and type(entry.output) is Register:
                 maker[entry.output.at] = i
-    for x in wanted:
-        if type(x) is Register and x.at in maker:
+    for x in _reads(list(wanted)):
+        if x.at in maker:
             kept[maker[x.at]].add(x.at)
     return kept
 
 
-def _reads(entry: Any) -> Iterable[Any]:
-    """What an entry reads, registers among it."""
-    if type(entry) is Entry:
-        return entry.inputs
-    if type(entry) is Update:
-        return [x for value in entry.values for x in value]
-    return [entry.source] if type(entry) is Write else []
+def _reads(x: Any) -> Iterator[Register]:
+    """The registers in what an entry reads; in all of it, if it is no Entry."""
+    if type(x) is Register:
+        yield x
+    elif type(x) is Entry:
+        yield from _reads((x.inputs, x.static))
+    elif isinstance(x, (tuple, list)):
+        for item in x:
+            yield from _reads(item)
+    elif isinstance(x, dict):
+        yield from _reads(list(x.values()))
 
 
 class _Draft:
@@ -246,7 +256,7 @@ class _Draft:
 
     def _put(self, name: str, *inputs: Any) -> Register:
         """Append an operation; its result is a register that the recording did not have."""
-        register = Register(-1 - len(self.operations))
+        register = Register(-1 - len(self.made))
         self.made[register.at] = self._append(OPERATIONS.index(name), inputs)
         return register
 
@@ -313,13 +323,13 @@ class _Draft:
         levels = self.levels()
         moves = [(~at, self.made[at]) for at in sorted(kept) if at in self.made]
         used = [i for i, level in enumerate(levels) if level]
-        level = np.array([levels[i] for i in used] + [len(levels)] * len(moves))
-        operation = np.array([self.operations[i] for i in used] + [MOVE] * len(moves))
+        level = np.array([levels[i] for i in used] + [len(levels) + 1] * len(moves))
+        operation = np.array([self.operations[i] for i in used] + [MOVE] * len(moves), int)
         padded = [(*x, -1, -1)[:MOST] for x in [*map(self.operands.__getitem__, used), *moves]]
-        operands = np.array(padded).reshape(-1, MOST)
+        operands = np.array(padded, int).reshape(-1, MOST)
         order = np.lexsort((operation, level))
         renumbered = np.zeros(len(levels) + 1, int)
-        renumbered[np.array(used)[order[:len(used)]]] = np.arange(len(used))
+        renumbered[np.array(used, int)[order[:len(used)]]] = np.arange(len(used))
         operands = np.where(operands < 0, operands, renumbered[operands.clip(0)])
         return operation[order], level[order], operands[order]
 

@@ -13,10 +13,14 @@ def sigmoid(a):
     return np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
 
 
+def power(a, b):
+    return np.where(b == 0.5, np.sqrt(a), np.power(a, b))
+
+
 FORMULAS = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
     "multiply_add": lambda a, b, c: a + b * c,
-    "negative": np.negative, "power": np.power, "abs": np.abs, "sign": np.sign,
+    "negative": np.negative, "power": power, "abs": np.abs, "sign": np.sign,
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "erf": np.vectorize(math.erf, otypes=[float]), "sigmoid": sigmoid,
