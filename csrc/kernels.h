@@ -216,6 +216,52 @@ void tgl_cross_entropy_slope_f64(
     double *d, const double *a, const int64_t *target, const double *y,
     const double *g, size_t step, size_t n, size_t c);
 
+/* ---- scalars ---------------------------------------------------------------------------- */
+
+/* A tape: scalar operations in an order fixed before. x holds all numbers, code the runs, one
+ * after another in `size` numbers. A run is one operation, done n times to numbers that do not
+ * depend on one another:
+ *   operation, n, y, then n places of a, if it takes them n places of b, and n of c
+ * and does, for i = 0 .. n - 1, with the letter of an input standing for x[place i of it]:
+ *   x[y + i] = a + b, or what else is said below
+ * No place of a result is a place of an input of the same run. Each operation is rounded by
+ * itself; inf and NaN come and go as IEEE 754 says. Comparisons give 1 or 0.
+ */
+void tgl_tape(double *x, const int32_t *code, size_t size);
+
+enum {
+    TGL_TAPE_MOVE,             /* x[place i of a] = b; y is not used */
+    TGL_TAPE_ADD,              /* a + b */
+    TGL_TAPE_SUBTRACT,         /* a - b */
+    TGL_TAPE_MULTIPLY,         /* a * b */
+    TGL_TAPE_DIVIDE,           /* a / b */
+    TGL_TAPE_MULTIPLY_ADD,     /* a + b * c, the product rounded first */
+    TGL_TAPE_NEGATIVE,         /* -a */
+    TGL_TAPE_POWER,            /* a to the power of b; of 0.5, the square root */
+    TGL_TAPE_ABS,              /* the absolute value of a */
+    TGL_TAPE_SIGN,             /* -1, 0 or 1; NaN for NaN */
+    TGL_TAPE_EXP,              /* e^a */
+    TGL_TAPE_EXPM1,            /* e^a - 1 */
+    TGL_TAPE_LOG,              /* ln a */
+    TGL_TAPE_LOG1P,            /* ln(1 + a) */
+    TGL_TAPE_SQRT,             /* the square root of a */
+    TGL_TAPE_SIN,              /* sin a */
+    TGL_TAPE_COS,              /* cos a */
+    TGL_TAPE_TANH,             /* tanh a */
+    TGL_TAPE_ERF,              /* the error function of a */
+    TGL_TAPE_SIGMOID,          /* 1 / (1 + e^-a) */
+    TGL_TAPE_EQUAL,            /* a == b */
+    TGL_TAPE_NOT_EQUAL,        /* a != b */
+    TGL_TAPE_LESS,             /* a < b */
+    TGL_TAPE_LESS_EQUAL,       /* a <= b */
+    TGL_TAPE_GREATER,          /* a > b */
+    TGL_TAPE_GREATER_EQUAL,    /* a >= b */
+    TGL_TAPE_MAXIMUM,          /* the larger of a and b; NaN if one is */
+    TGL_TAPE_MINIMUM,          /* the smaller, likewise */
+    TGL_TAPE_WHERE,            /* b where a is not 0, else c */
+    TGL_TAPE_CLIP              /* a, but at least b, and then at most c */
+};
+
 /* ---- rows by number ------------------------------------------------------------------ */
 
 /* Rows of a table by number: a is (rows, width), in any type of number, with rows of so many
@@ -353,5 +399,71 @@ void tgl_batch_norm_slopes_f64(
     double *dx, double *dw, double *db, const double *g, const double *x, const double *w,
     const double *mean, const double *var,
     size_t n, size_t c, size_t s, double eps, int training);
+
+/* ---- programs -----------------------------------------------------------------------------
+ *
+ * A program is a list of instructions on arrays that stay where they are, such as a whole
+ * training step. x holds the arrays of an instruction, those that it writes first; n whole
+ * numbers, s fractions. Numbers are float or double; letters are those of the functions above.
+ *
+ * kind         computes                      x                        n
+ * copy         y = a                         y, a                     bytes
+ * add_one      y = a + 1, of int64_t         y, a
+ * matmul       tgl_matmul                    c, a, b, bias            m, n, k, c_row, a_row,
+ *                                                                     b_row, options
+ * sum          y[c] = s[0] * sum of a[o][c][i]  y, a                  o, c, i: how many
+ * losses       tgl_cross_entropy             y, a, target             n, c, ignored
+ * slope        tgl_cross_entropy_slope       d, a, target, y, g       n, c, step
+ * conv         the convolution y             y, scratch, x, w, bias   images, c, out, groups,
+ * conv_images  its adjoint for x             x, scratch, y, w            relu
+ * conv_weights its adjoint for w             w, scratch, x, y
+ * max_pool     tgl_max_pool                  y, index, x              images
+ * scatter      tgl_scatter                   x, y, index              pixels, outputs, images
+ * batch_norm   tgl_batch_norm                y, mean, var, running_mean, running_var,
+ *                                            x, w, b                  n, c, s
+ * normalize    tgl_normalize                 y, x, w, b, mean, var    n, c, s
+ * norm_slopes  tgl_batch_norm_slopes         dx, dw, db, g, x, w, mean, var
+ *                                                                     n, c, s, training
+ * take_rows    tgl_take_rows                 y, a, index              n, rows, bytes
+ * add_rows     tgl_add_rows, y cleared first y, a, index              n, rows, width
+ * update       tgl_update                    group, scalars           kernel
+ * tape         tgl_tape                      x, code                  size
+ *
+ * An s[0] is eps, and s[1] share, in batch normalization. conv and its adjoints, and max_pool,
+ * have windows. `scratch` has room for TGL_CONV_PARTS times the columns of one image of c
+ * channels; for conv_weights for as many matrices w besides.
+ *
+ * Kinds from TGL_MAP on compute an element of y from those at the same place in a and b, or
+ * from a number that is the same for all (with a step of 0); n has how many elements there
+ * are, and the steps of a and b. Where joined is not 0, the instruction has as many elements as
+ * the one before it, and may go through them together with it, a block at a time.
+ */
+enum {
+    TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
+    TGL_CONV_IMAGES, TGL_CONV_WEIGHTS, TGL_MAX_POOL, TGL_SCATTER, TGL_BATCH_NORM,
+    TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE, TGL_TAPE,
+    TGL_MAP
+};
+enum {
+    TGL_ADD, TGL_SUBTRACT, TGL_MULTIPLY, TGL_DIVIDE, TGL_NEGATIVE, TGL_ABS, TGL_SQRT,
+    TGL_RELU_OF,        /* y = a where a > 0, else 0 */
+    TGL_RELU_SLOPE,     /* y = a where b > 0, else a * 0 */
+    TGL_SQUARED_DIFFERENCE,
+    TGL_EXP, TGL_LOG, TGL_TANH, TGL_SIGMOID,
+    TGL_MAPS
+};
+enum { TGL_CONV_PARTS = 4 };
+
+typedef struct {
+    int kind, is_double, joined;
+    void *x[8];
+    int64_t n[8];
+    double s[2];
+    tgl_windows at;
+} tgl_instruction;
+
+/* Run a program. Returns n; or the number of the first instruction that meets an index out of
+ * range, and has then not run what follows. */
+size_t tgl_run(const tgl_instruction *program, size_t n);
 
 #endif

@@ -68,10 +68,11 @@ def negative(a):
 
 
 def _power_base(g, _y, a, b):
-    """g b a^(b-1), and 0 where b = 0, even at a = 0."""
+    """g b a^(b-1), and 0 where b = 0, whatever a is."""
     if isinstance(b, (int, float)):
         return g * (b * power(a, b - 1)) if b else g * 0.0
-    return g * b * power(a, where(b == 0, 1.0, b - 1))
+    flat = b == 0
+    return g * b * power(where(flat, 1.0, a), where(flat, 1.0, b - 1))
 
 
 def _power_exponent(g, y, a, b):
@@ -159,11 +160,19 @@ def sigmoid(a):
     return np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
 
 
-# a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though
-@op(lambda g, y, _a: g * (y > 0))
+@op(lambda g, y, _a: _relu_slope(g, y))
 def relu(a):
     """y = a where a > 0, else 0; the gradient at 0 is 0."""
     return np.maximum(a, 0)
+
+
+@op(lambda g, _y, _a, b: _relu_slope(g, b), None)
+def _relu_slope(a, b):
+    """y = a where b > 0, else 0: the gradient of `relu`.
+
+    It is a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though.
+    """
+    return a * (b > 0)
 
 
 # ---- comparison and choice -----------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, no_grad, refuse_to_read, turned
+from .engine import Node, _mode, kinds, no_grad, refuse_to_read, refuse_to_replay, turned
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -75,7 +75,9 @@ class Value(Operators):
 
     def _fit(self, g: Any) -> Any:
         """A float from a float or an array, or a Value from a node."""
-        return g if type(g) is float or isinstance(g, Value) else ops.to_scalar(g)
+        if isinstance(g, float):  # one of NumPy's is
+            return float(g)
+        return g if isinstance(g, Value) else ops.to_scalar(g)
 
     def _own(self, g: Any, _borrowed: bool) -> Any:
         return g
@@ -91,7 +93,7 @@ class Value(Operators):
 
         A graph recorded earlier keeps the old number.
         """
-        refuse_to_read(".data")
+        refuse_to_replay(".data", _NO_DATA)
         return self._data
 
     @data.setter
@@ -99,7 +101,7 @@ class Value(Operators):
         if self._maker is not None:
             raise RuntimeError(f"only a leaf may be given a new number; this Value is the "
                                f"result of '{self.op_name}': use detach()")
-        refuse_to_read("assigning .data")
+        refuse_to_replay("assigning .data", _NO_DATA)
         self._data = _as_float(number)
 
     @property
@@ -202,6 +204,8 @@ class Value(Operators):
 
 
 _new = Value.__new__
+_NO_DATA = ("a replay neither gives nor takes single numbers; return them, use ops, or let an "
+            "optimizer such as tg.optim.SGD update parameters")
 
 
 def _as_float(number: Any) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
 from threading import RLock
 from types import MethodType
@@ -17,7 +17,7 @@ from ..engine import Node
 from ..nn import Module
 from ..tensor import Tensor, as_tensor
 from ..value import Value
-from .program import Program
+from .program import Program, copied
 from .recorder import Recorder
 
 __all__ = ["Jitted", "jit"]
@@ -91,26 +91,29 @@ class Jitted:
                             "call")
         update_wrapper(self, function, updated=())
         self._function = function
-        self._recordings: list[tuple[Any, Program, Any]] = []  # the last used is the last
+        self._recordings: list[_Recording] = []  # the last used is the last
         self._seen: dict[Any, None] = {}
         self._lock = RLock()
         _locks.add(self._lock)
         self.program: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if engine._mode.jitted:  # a part of another jitted function
+        mode = engine._mode
+        if mode.jitted:  # a part of another jitted function
             args, kwargs = _arrays_as_nodes((args, kwargs))
             return self._function(*args, **kwargs)
-        leaves: list[Any] = []
-        key = (_signature((args, kwargs), leaves), engine._mode.recording)
         with self._lock:
+            last = self._recordings[-1] if self._recordings else None
+            if last is not None and not kwargs and last.takes(args, mode.recording):
+                return last.replay(args)
+            leaves: list[Any] = []
+            key = (_signature(args, leaves), _signature(kwargs, leaves)[1], mode.recording)
             found = self._find(key)
             if found is not None:
-                self.program, shape = found
-                results = self.program.run(map(_plain, leaves))
-                if self.program.given:
-                    _hand_back(leaves, self.program.given_now())
-                return _filled(shape, iter(results))
+                self.program = found.program
+                returned = found.replay(map(_plain, leaves))
+                _hand_back(leaves, found.program.given_now())
+                return returned
             if key in self._seen:
                 return self._record(key, leaves, args, kwargs)
             self._seen[key] = None
@@ -133,30 +136,31 @@ class Jitted:
             self._seen.clear()
             self.program = None
 
-    def _find(self, key: Any) -> tuple[Program, Any] | None:
+    def _find(self, key: Any) -> _Recording | None:
         """The recording for this key that holds now, moved to the end."""
-        for i in range(len(self._recordings) - 1, -1, -1):
-            known, program, shape = self._recordings[i]
-            if known == key and program.fits():
+        for i, recording in enumerate(self._recordings):
+            if recording.key == key and recording.program.fits():
                 self._recordings.append(self._recordings.pop(i))
-                return program, shape
+                return recording
         return None
 
     def _record(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, write down what it does, and keep that."""
         inputs: list[Any] = []
-        args, kwargs = _as_nodes((args, kwargs), inputs)
         outputs: list[Any] = []
+        nodes, options = _as_nodes((args, kwargs), inputs)
         with Recorder(inputs) as recorder:
-            for x in (getattr(self._function, "__self__", None), *args, *kwargs.values()):
+            for x in (getattr(self._function, "__self__", None), *nodes, *options.values()):
                 if isinstance(x, Module):
                     recorder.entered(x)
-            shape = _shape_of(self._run(args, kwargs), outputs)
+            shape = _shape_of(self._run(nodes, options), outputs)
         program = Program(recorder, inputs, outputs)
         _hand_back(leaves, program.given_now())
         self.program = program
-        self._recordings = [*self._recordings, (key, program, shape)][-self.most:]
-        return _filled(shape, iter(program.results()))
+        self._recordings.append(_Recording(key, program, shape, args))
+        del self._recordings[:-self.most]
+        return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
+
 
     def _just_call(self, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, with arguments and results like those of a replay."""
@@ -165,8 +169,7 @@ class Jitted:
         outputs: list[Any] = []
         shape = _shape_of(self._run(args, kwargs), outputs)
         _hand_back(leaves, {i: x._grad for i, x in enumerate(inputs) if x._grad is not None})
-        return _filled(shape, iter([np.array(x._data) if isinstance(x, Tensor) else x._data
-                                    for x in outputs]))
+        return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
 
     def _run(self, args: Any, kwargs: Any) -> Any:
         """Call the function, in which other jitted ones are just called."""
@@ -175,6 +178,41 @@ class Jitted:
             return self._function(*args, **kwargs)
         finally:
             engine._mode.jitted = False
+
+
+class _Recording:
+    """A program, the calls that it stands for, and what it returns.
+
+    Attributes:
+        key: what `_signature` says of the arguments.
+        arrays: if all arguments are arrays, shape and dtype of each; else None.
+        recording: whether the graph was recorded.
+        shape: what is returned, with holes for nodes.
+    """
+
+    def __init__(self, key: Any, program: Program, shape: Any, args: tuple) -> None:
+        self.key = key
+        self.program = program
+        self.shape = shape
+        self.recording = key[-1]
+        self.arrays = None
+        if all(type(x) is np.ndarray for x in args) and not key[1]:
+            self.arrays = [(x.shape, x.dtype) for x in args]
+
+    def takes(self, args: tuple, recording: bool) -> bool:
+        """Whether it stands for a call with these arguments, all arrays, and holds now."""
+        if self.arrays is None or len(args) != len(self.arrays) \
+                or recording is not self.recording:
+            return False
+        for x, (shape, dtype) in zip(args, self.arrays):
+            if type(x) is not np.ndarray or x.dtype != dtype or x.shape != shape:
+                return False
+        return self.program.fits()
+
+    def replay(self, inputs: Iterable[Any]) -> Any:
+        """Run the program, and return new nodes."""
+        results = self.program.run(inputs)
+        return _node(results[0]) if self.shape is _Hole else _filled(self.shape, iter(results))
 
 
 _locks: WeakSet = WeakSet()
@@ -194,7 +232,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def _signature(x: Any, leaves: list[Any]) -> Any:
-    """What a recording depends on of the arguments; arrays and nodes are added to leaves."""
+    """What a recording depends on of an argument; its arrays and numbers go to leaves."""
+    if type(x) is np.ndarray:
+        leaves.append(x)
+        return x.shape, x.dtype
     if isinstance(x, (tuple, list)):
         return type(x), tuple(_signature(item, leaves) for item in x)
     if isinstance(x, dict):
@@ -208,7 +249,7 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
         return type(x), getattr(x, "shape", None), getattr(x, "dtype", None), x._requires_grad
     if isinstance(x, np.ndarray):
         leaves.append(x)
-        return Tensor, x.shape, x.dtype, False
+        return x.shape, x.dtype
     try:
         hash(x)
     except TypeError:
@@ -281,8 +322,10 @@ def _filled(shape: Any, results: Iterator[Any]) -> Any:
     if isinstance(shape, (tuple, list, dict)):
         return _mapped(shape, lambda item: _filled(item, results))
     if shape is _Hole:
-        result = next(results)
-        if isinstance(result, float):
-            return Value(result, requires_grad=False)
-        return Tensor._wrap(result, [result])
+        return _node(next(results))
     return shape
+
+
+def _node(result: Any) -> Any:
+    """A result as a Value or a Tensor."""
+    return engine.kinds[type(result)](result, [result])

@@ -10,6 +10,7 @@ It imports the engine, the skins and NumPy.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -144,11 +145,16 @@ class Recorder:
             self._makes(x)
 
     def __enter__(self) -> Recorder:
+        # all is kept until the end: collectors would search it again and again for nothing
+        self._collects = gc.isenabled()
+        gc.disable()
         engine._mode.tracer = self
         return self
 
     def __exit__(self, kind: Any, *exception: object) -> None:
         engine._mode.tracer = None
+        if self._collects:
+            gc.enable()
         if kind is None:
             self._finish()
         for node in (*self.gradients, *self.sums):
@@ -175,11 +181,11 @@ class Recorder:
 
     def applied(self, op: Op, inputs: tuple, static: dict[str, Any], result: Node) -> None:
         """An op ran."""
-        known = tuple(self.seen(x) for x in inputs)
-        self._kept.append((inputs, static))
+        known = tuple([self.seen(x) for x in inputs])
         if isinstance(result, Value):
             self.entries.append(Entry(op, known, static, self._new_register(result)))
             return
+        self._kept.append((inputs, static))
         output = result._data
         if id(root(output)) in {id(root(x)) for x in known if isinstance(x, np.ndarray)}:
             return  # a view, which holds what its base holds

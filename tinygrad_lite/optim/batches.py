@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Node, mark_changed
+from ..engine import Node, mark_changed, turned
 from ..value import Value
 
 __all__ = ["Batch", "Plan", "State"]
@@ -114,10 +114,14 @@ class Batch:
         if not all(map(is_, map(_GRADIENT, self.params), g)):
             self.columns = (w, tuple(map(_GRADIENT, self.params)), *rest)
 
-    def finish(self) -> None:
+    def count(self) -> None:
         """Count a step that was taken."""
         self._count[0] += 1
         self.fresh = False
+
+    def finish(self) -> None:
+        """Count a step that was taken, and say that it changed the parameters."""
+        self.count()
         mark_changed(*self._cells)
 
 
@@ -127,6 +131,7 @@ class Plan:
     def __init__(self, params: Sequence[Node]) -> None:
         self.params = params
         self.pack = Pack(params)
+        turned()
         self._letters: Sequence[str | None] = ()
         self._ready: list[Node] = []
         self.known: list[Batch] = []
@@ -154,6 +159,7 @@ class Plan:
         if letters != self._letters or not _same(ready, self._ready):
             found = [(p, *complete(group, letters, p)) for p in ready]
             self.known = self._split(found, letters)
+            turned()
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values

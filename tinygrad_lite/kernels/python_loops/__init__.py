@@ -6,10 +6,11 @@ from .losses import cross_entropy, cross_entropy_slope
 from .pooling import average, gather, max_pool, scatter, spread
 from .products import matmul, product
 from .rows import add_rows, take_rows
+from .tape import tape
 from .update import square_sum, update
 
 __all__ = [
     "add_rows", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
     "cross_entropy_slope", "gather", "im2col", "matmul", "max_pool", "normalize", "product",
-    "scatter", "spread", "square_sum", "take_rows", "update",
+    "scatter", "spread", "square_sum", "take_rows", "tape", "update",
 ]
