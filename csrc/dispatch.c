@@ -12,7 +12,7 @@ enum { MOST_ARRAYS = 5 };
 
 int tgl_abi(void)
 {
-    return 8;
+    return 9;
 }
 
 /* ---- instruction sets ------------------------------------------------------------------ */

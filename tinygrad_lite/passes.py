@@ -27,17 +27,17 @@ __all__ = [
 
 def zero_gradients(parameters: Iterable[Node], backend: str | None = None) -> None:
     """Fill every gradient that there is with zeros, in place."""
-    _update_gradients("fill", parameters, {"value": 0.0}, backend)
+    _update_gradients("fill", parameters, (0.0,), backend)
 
 
 def scale_gradients(parameters: Iterable[Node], factor: float) -> None:
     """Multiply every gradient that there is by a number, in place."""
-    _update_gradients("scale", parameters, {"value": factor})
+    _update_gradients("scale", parameters, (factor,))
 
 
 def clip_gradients(parameters: Iterable[Node], low: float, high: float) -> None:
     """Hold every number of every gradient between two bounds, in place; NaN stays."""
-    _update_gradients("clip", parameters, {"low": low, "high": high})
+    _update_gradients("clip", parameters, (low, high))
 
 
 def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> float:
@@ -83,10 +83,10 @@ def average(averages: Sequence[np.ndarray], weights: Sequence[np.ndarray],
         known = {id(a) for a in same}
         partners = [w for a, w in zip(averages, weights, strict=True) if id(a) in known]
         calls.append([same, partners])
-    _update_all("average", calls, {"decay": decay}, kernels.body())
+    _update_all("average", calls, (decay,), kernels.body())
 
 
-def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: dict[str, float],
+def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: Sequence[float],
                 body: ModuleType) -> None:
     """Run a kernel on the columns of each call, once all of them have been checked."""
     caches: list[dict] = [{} for _ in calls]
@@ -96,7 +96,7 @@ def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: dict[
         body.update(kernel, columns, scalars, cache)
 
 
-def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str, float],
+def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: Sequence[float],
                       backend: str | None = None) -> None:
     """Run a kernel on all gradients, those of Values among them."""
     arrays, values = _gradients(parameters)

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # The number of the C interface that this package calls; `tgl_abi` in csrc/dispatch.c.
-ABI = 8
+ABI = 9
 
 if lib.tgl_abi() != ABI:
     raise ImportError(
