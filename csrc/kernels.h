@@ -55,8 +55,8 @@ enum {
     TGL_KERNELS
 };
 
-/* Scalars are doubles. What follows from scalars alone, like 1 - beta1 or lr / c1, is computed
- * once, in double, and then rounded to the type of the arrays.
+/* Scalars are doubles, 0 or 1 for no and yes. What follows from scalars alone, like 1 - beta1
+ * or lr / c1, is computed once, in double, and then rounded to the type of the arrays.
  *
  * Letters, here, in optimizer_loops.h and in the Python bodies:
  *   w  weights, updated        g  gradient, only read        d  what a step goes against:
@@ -70,10 +70,7 @@ enum {
  *   w = w - lr * (d + momentum * b if nesterov else b)            without b: w - lr * d
  */
 typedef struct {
-    double lr, momentum, dampening;
-    int nesterov;
-    double weight_decay;
-    int maximize;
+    double lr, momentum, dampening, nesterov, weight_decay, maximize;
 } tgl_sgd;
 
 /* Momentum, as textbooks have it; v is the velocity, which contains the learning rate.
@@ -82,10 +79,7 @@ typedef struct {
  *   w = w + (momentum * v - lr * d if nesterov else v)
  */
 typedef struct {
-    double lr, momentum;
-    int nesterov;
-    double weight_decay;
-    int maximize;
+    double lr, momentum, nesterov, weight_decay, maximize;
 } tgl_momentum;
 
 /* Adagrad (Duchi, Hazan and Singer 2011); s is the sum of squared gradients.
@@ -94,8 +88,7 @@ typedef struct {
  *   w = w - lr * d / (sqrt(s + inside) + outside)     one of the two is eps, the other 0
  */
 typedef struct {
-    double lr, inside, outside, weight_decay;
-    int maximize;
+    double lr, inside, outside, weight_decay, maximize;
 } tgl_adagrad;
 
 /* Adadelta (Zeiler 2012); s and u are the running means of d * d and of squared steps.
@@ -106,8 +99,7 @@ typedef struct {
  *   w = w - lr * d
  */
 typedef struct {
-    double lr, rho, eps, weight_decay;
-    int maximize;
+    double lr, rho, eps, weight_decay, maximize;
 } tgl_adadelta;
 
 /* RMSprop (Hinton 2012), centered (Graves 2013) if there is an a, with momentum if there is
@@ -119,8 +111,7 @@ typedef struct {
  *   w = w - lr * b
  */
 typedef struct {
-    double lr, alpha, inside, outside, momentum, weight_decay;
-    int maximize;
+    double lr, alpha, inside, outside, momentum, weight_decay, maximize;
 } tgl_rmsprop;
 
 /* Adam (Kingma and Ba 2015, algorithm 1), AMSGrad (Reddi et al. 2018) if there is an x, and
@@ -133,9 +124,7 @@ typedef struct {
  *   w = shrink * w - (lr / c1) * m / (sqrt(x) * (1 / sqrt(c2)) + eps)
  */
 typedef struct {
-    double lr, beta1, beta2, eps, weight_decay, shrink;
-    int maximize;
-    double c1, c2;
+    double lr, beta1, beta2, eps, weight_decay, shrink, maximize, c1, c2;
 } tgl_adam;
 
 /* Plain passes. Arrays: a; a; a; a, b; a, b; a, b, c.

@@ -36,6 +36,9 @@
 /* Rows of c from which on a matrix product copies a panel of b that it could read in place. */
 enum { COPY_ROWS = 256 };
 
+/* Windows whose maxima are looked for at a time. */
+enum { POOL_BLOCK = 256 };
+
 /* 1 / k!, the coefficients of e^r = sum of r^k / k! */
 static const double inverse_factorial[] = {
     1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "tables": set(),
     "evaluation": {"engine", "nn", "tensor"},
     "plot": {"plot", "evaluation", "value"},
+    "programs": {"programs", "engine", "fused", "kernels", "nn", "ops", "tensor", "value"},
     "summary": {"engine", "evaluation", "nn", "rng", "tables"},
     "training": {"training", "engine", "evaluation", "nn", "optim", "passes", "plot", "tables",
                  "value"},

@@ -27,17 +27,17 @@ __all__ = [
 
 def zero_gradients(parameters: Iterable[Node], backend: str | None = None) -> None:
     """Fill every gradient that there is with zeros, in place."""
-    _update_gradients("fill", parameters, {"value": 0.0}, backend)
+    _update_gradients("fill", parameters, (0.0,), backend)
 
 
 def scale_gradients(parameters: Iterable[Node], factor: Any) -> None:
     """Multiply every gradient that there is by a number, in place; or by that of a Value."""
-    _update_gradients("scale", parameters, {"value": factor})
+    _update_gradients("scale", parameters, (factor,))
 
 
 def clip_gradients(parameters: Iterable[Node], low: float, high: float) -> None:
     """Hold every number of every gradient between two bounds, in place; NaN stays."""
-    _update_gradients("clip", parameters, {"low": low, "high": high})
+    _update_gradients("clip", parameters, (low, high))
 
 
 def gradient_norm(parameters: Iterable[Node], order: float = 2.0) -> Any:
@@ -96,16 +96,16 @@ def average(averages: Sequence[np.ndarray], weights: Sequence[np.ndarray],
         known = {id(a) for a in same}
         partners = [w for a, w in zip(averages, weights, strict=True) if id(a) in known]
         calls.append([same, partners])
-    _update_all("average", calls, {"decay": decay}, kernels.body())
+    _update_all("average", calls, (decay,), kernels.body())
 
 
-def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: dict[str, Any],
+def _update_all(kernel: str, calls: list[list[list[np.ndarray]]], scalars: Sequence[Any],
                 body: ModuleType) -> None:
     """Run a kernel on the columns of each call, once all of them have been checked."""
     caches: list[dict] = [{} for _ in calls]
     for columns, cache in zip(calls, caches):
         checked(kernel, columns, cache)
-    numbers = {name: _number(x) for name, x in scalars.items()}
+    numbers = tuple(map(_number, scalars))
     for columns, cache in zip(calls, caches):
         body.update(kernel, columns, numbers, cache)
         if _mode.tracer is not None:
@@ -117,7 +117,7 @@ def _number(x: Any) -> Any:
     return x() if callable(x) else getattr(x, "_data", x)
 
 
-def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str, Any],
+def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: Sequence[Any],
                       backend: str | None = None) -> None:
     """Run a kernel on all gradients, those of Values among them."""
     parameters = list(parameters)
@@ -126,7 +126,7 @@ def _update_gradients(kernel: str, parameters: Iterable[Node], scalars: dict[str
     body = kernels.body(backend)
     if _mode.tracer is not None:
         for p in values:
-            p.grad = _ON_VALUES[kernel](p._grad, *scalars.values())
+            p.grad = _ON_VALUES[kernel](p._grad, *scalars)
         values = []
     pack = np.array([float(p.grad) for p in values])
     calls = [[same] for same in _by_dtype([*arrays, pack] if values else arrays)]

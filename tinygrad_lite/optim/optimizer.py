@@ -71,8 +71,13 @@ class Optimizer:
         """Raise ValueError for a setting out of range."""
         raise NotImplementedError  # an abstract method: every optimizer has its own
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        """The kernel's scalars at this step, 1 at first; whether its state was just made."""
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        """The scalars of a step in the order of `kernels.table`.
+
+        Args:
+            step: 1 at first.
+            fresh: whether the state was just made.
+        """
         raise NotImplementedError  # likewise
 
     def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -131,7 +136,7 @@ class Optimizer:
         """The number of the group that a batch is part of."""
         return next(i for i, plan in enumerate(self._plans) if batch in plan.known)
 
-    def _calls(self) -> list[tuple[Batch, dict[str, Any]]]:
+    def _calls(self) -> list[tuple[Batch, tuple]]:
         """The calls of the kernel that make a step: a batch and the scalars for each."""
         if len(self._plans) != len(self.param_groups):
             self._follow_groups()

@@ -8,7 +8,7 @@ import numpy as np
 from ..groups import Columns, checked
 from ..instructions import MAPS
 from .library import ffi, lib
-from .update import IDS, tables_of
+from .update import tables_of
 
 __all__ = ["Code", "Update"]
 
@@ -24,16 +24,11 @@ class Update:
     """The call of an optimizer's kernel as an instruction, whose scalars can be set."""
 
     def __init__(self, kernel: str, columns: Columns) -> None:
-        self.kernel = kernel
         self.tables = tables_of(checked(kernel, columns, {}))
-        self.known: dict[str, Any] = {}
 
-    def set(self, scalars: dict[str, Any]) -> None:
+    def set(self, scalars: tuple) -> None:
         """Take these scalars for the next run."""
-        if scalars != self.known:
-            for name, number in scalars.items() - self.known.items():
-                setattr(self.tables.scalars, name, number)
-            self.known = scalars
+        self.tables.pack(self.tables.scalars, 0, *scalars)
 
 
 class Code:
@@ -53,10 +48,7 @@ class Code:
             at.kind = KINDS[one.kind]
             at.joined = together
             if one.kind == "UPDATE":
-                update = one.reads[0]
-                at.is_double = update.tables.is_double
-                at.x[0], at.x[1] = update.tables.group, update.tables.scalars
-                at.n[0] = IDS[update.kernel]
+                at.n[0], at.is_double, at.x[0], at.x[1] = one.reads[0].tables.arguments
                 continue
             arrays = (*one.writes, *one.reads)
             at.is_double = any(a is not None and a.dtype == DOUBLE for a in arrays)

@@ -69,12 +69,12 @@ class Pass(NamedTuple):
     Attributes:
         kernel: its name.
         columns: the arrays that it takes.
-        scalars: by name: numbers, registers, and functions that return a number.
+        scalars: numbers, registers, and functions that return a number.
     """
 
     kernel: str
     columns: list
-    scalars: dict[str, Any]
+    scalars: tuple
 
 
 class Update(NamedTuple):
@@ -219,10 +219,10 @@ class Recorder:
         """Tensors with these cells were changed in place."""
         self.cells.update((id(cell), cell) for cell in cells)
 
-    def passed(self, kernel: str, columns: list, scalars: dict[str, Any]) -> None:
+    def passed(self, kernel: str, columns: list, scalars: Iterable[Any]) -> None:
         """A kernel changed arrays in place."""
         self._kept.append(columns)
-        known = {name: self.seen(x) for name, x in scalars.items()}
+        known = tuple(map(self.seen, scalars))
         self.entries.append(Pass(kernel, columns, known))
 
     # ---- optimizers and schedules ------------------------------------------------------

@@ -291,8 +291,7 @@ class Program:
         entry.target[entry.index] = self._load(entry.source)
 
     def _pass(self, entry: Pass) -> None:
-        scalars = {name: x() if callable(x) else self._load(x)
-                   for name, x in entry.scalars.items()}
+        scalars = tuple([x() if callable(x) else self._load(x) for x in entry.scalars])
         kernels.body().update(entry.kernel, entry.columns, scalars, {})
 
     # ---- its listing -------------------------------------------------------------------
@@ -333,7 +332,7 @@ class _Update:
         """What the group's settings are."""
         return tuple(self.optimizer.param_groups[self.group].values())
 
-    def scalars(self) -> dict[str, Any]:
+    def scalars(self) -> tuple:
         """The kernel's scalars at the step to come."""
         group = self.optimizer.param_groups[self.group]
         return self.optimizer._scalars(group, self.batch.step + 1 + self.ahead,
