@@ -1793,3 +1793,42 @@ def test_after_a_fork():
         case.step(case.x, case.y)
         twin.step(twin.x, twin.y)
     assert_close(state_of(case.model), state_of(twin.model), 1e-10)
+
+
+# ---- backends --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["numpy", "python"])
+def test_other_backends(name):
+    """They replay too, in NumPy's forms; and a recording stays right if the backend changes."""
+    def make(dtype):
+        model = nn.Sequential(nn.Conv2d(1, 2, 2, dtype=dtype), nn.BatchNorm2d(2, dtype=dtype),
+                              nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                              nn.Linear(2, 3, dtype=dtype))
+        optimizer = optim.Adam(model.parameters(), 0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            return loss, norm
+
+        return step, batches_of(1, 3, 3, dtype=dtype, sizes=(4, 4)), model, optimizer
+
+    with tg.backend(name):
+        assert_same_training(make, steps=12)
+    theirs = run(eager, make, 12, dtype="float64")
+    switched = []
+
+    def switching(function):
+        jitted = tg.jit(function)
+
+        def called(*args):
+            switched.append(None)
+            with tg.backend(["numpy", tg.get_backend(), name][len(switched) % 3]):
+                return jitted(*args)
+        return called
+
+    assert_close(run(switching, make, 12, dtype="float64"), theirs, 1e-10)
