@@ -2,6 +2,42 @@
  * use, and share rows, images or channels between threads. A struct holds the arguments of a
  * call for its parts. calls.c includes this file for each type. */
 
+/* ---- activations ----------------------------------------------------------------------- */
+
+struct NAME(relu) {
+    real *y;
+    const real *a;
+};
+
+static void NAME(relu_part)(void *job, size_t begin, size_t end)
+{
+    const struct NAME(relu) *x = job;
+    loops_of_type()->relu(x->y, x->a, begin, end);
+}
+
+void NAME(tgl_relu)(real *y, const real *a, size_t n)
+{
+    struct NAME(relu) job = {y, a};
+    share_job(NAME(relu_part), &job, n, NUMBERS_OF_PART);
+}
+
+struct NAME(relu_slope) {
+    real *d;
+    const real *g, *y;
+};
+
+static void NAME(relu_slope_part)(void *job, size_t begin, size_t end)
+{
+    const struct NAME(relu_slope) *x = job;
+    loops_of_type()->relu_slope(x->d, x->g, x->y, begin, end);
+}
+
+void NAME(tgl_relu_slope)(real *d, const real *g, const real *y, size_t n)
+{
+    struct NAME(relu_slope) job = {d, g, y};
+    share_job(NAME(relu_slope_part), &job, n, NUMBERS_OF_PART);
+}
+
 /* ---- losses ---------------------------------------------------------------------------- */
 
 struct NAME(losses) {

@@ -60,6 +60,7 @@ static const double inverse_factorial[] = {
 #define NAME(name) name##_f32
 #include "optimizer_loops.h"
 #include "pass_loops.h"
+#include "activation_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
 #include "convolution_loops.h"
@@ -96,6 +97,7 @@ static const double inverse_factorial[] = {
 #define NAME(name) name##_f64
 #include "optimizer_loops.h"
 #include "pass_loops.h"
+#include "activation_loops.h"
 #include "loss_loops.h"
 #include "rows_loops.h"
 #include "convolution_loops.h"
@@ -124,6 +126,8 @@ const struct loops LOOPS = {
     .matmul = BOTH(matmul),
     .panel = BOTH(PANEL),
     .f32 = {
+        .relu = relu_f32,
+        .relu_slope = relu_slope_f32,
         .cross_entropy = cross_entropy_f32,
         .last_column = last_column_f32,
         .cross_entropy_slope = cross_entropy_slope_f32,
@@ -140,6 +144,8 @@ const struct loops LOOPS = {
         .batch_norm_slopes = batch_norm_slopes_f32,
     },
     .f64 = {
+        .relu = relu_f64,
+        .relu_slope = relu_slope_f64,
         .cross_entropy = cross_entropy_f64,
         .last_column = last_column_f64,
         .cross_entropy_slope = cross_entropy_slope_f64,

@@ -1,6 +1,8 @@
 /* typed_loops.h: the loops of one type that work on [begin, end) of rows, images or channels.
  * dispatch.h includes this file for each type; the formulas are in kernels.h. */
 struct NAME(loops) {
+    void (*relu)(real *y, const real *a, size_t begin, size_t end);
+    void (*relu_slope)(real *d, const real *g, const real *y, size_t begin, size_t end);
     void (*cross_entropy)(
         real *losses, real *peak, real *total, const real *a, const int64_t *target,
         int64_t ignored, size_t begin, size_t end, size_t c);
