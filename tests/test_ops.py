@@ -219,6 +219,8 @@ FUNCTIONS = [
     elementwise("tanh", one()),
     elementwise("sigmoid", one(), sigmoid),
     elementwise("relu", one(), lambda a: np.maximum(a, 0)),
+    Row("_relu_slope", lambda g: ops._relu_slope(g, SIGNS), lambda g: g * (SIGNS > 0),
+        of((2, 3))),
     elementwise("maximum", pair()),
     elementwise("minimum", pair()),
     Row("where", lambda a, b: tg.where(a > b, a * a, b), lambda a, b: np.where(a > b, a * a, b),
