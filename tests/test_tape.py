@@ -16,8 +16,8 @@ from tinygrad_lite.jit.tape import Tape, is_scalar, with_tapes
 from tinygrad_lite.kernels.tape import INPUTS, OPERATIONS, runs
 
 BODIES = [name for name in kernels.BACKENDS if name != "c" or not kernels.why_not_c()]
-AWKWARD = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -2.5, 3.0, 20.5, -45.0, 710.0, 1e-300, 5e-324, -1e-17,
-           1e300, -1e300, math.inf, -math.inf, math.nan]
+AWKWARD = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -2.5, 3.0, 20.5, -45.0, 710.0, 1e-300, 5e-324,
+           -1e-17, 1e300, -1e300, math.inf, -math.inf, math.nan]
 
 
 def bits(x):
@@ -81,7 +81,8 @@ EXACT = {
 }
 CLOSE = {
     "power": ops.power, "cube": lambda a: a ** 3, "root": lambda a: a ** 0.5,
-    "to the 0": lambda a: a ** 0 + a, "to the -2": lambda a: a ** -2, "2 to it": lambda a: 2 ** a,
+    "to the 0": lambda a: a ** 0 + a, "to the -2": lambda a: a ** -2,
+    "2 to it": lambda a: 2 ** a,
     "exp": ops.exp, "log": ops.log, "log1p": ops.log1p, "sin": ops.sin, "cos": ops.cos,
     "tanh": ops.tanh, "sigmoid": ops.sigmoid, "erf": activations.erf, "elu": activations.elu,
     "elu, scaled": lambda a: activations.elu(a, alpha=1.5, scale=2),

@@ -7,6 +7,7 @@ runs its op's own NumPy form. It imports the recorder, the kernels and NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,9 @@ class Program:
         """A function that does what an entry says."""
         if isinstance(entry, Update):
             return self._updater(entry)
-        run: Callable[[Any], None] = {
-            Entry: self._apply, Write: self._write, Step: self._count,
-            Tape: self._play}[type(entry)]
-        return lambda: run(entry)
+        run: dict[type, Callable[[Any], None]] = {
+            Entry: self._apply, Write: self._write, Step: self._count, Tape: self._play}
+        return partial(run[type(entry)], entry)
 
     def _play(self, tape: Tape) -> None:
         kernels.body().tape(self.numbers, tape.code)
