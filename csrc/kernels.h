@@ -55,8 +55,8 @@ enum {
     TGL_KERNELS
 };
 
-/* Scalars are doubles. What follows from scalars alone, like 1 - beta1 or lr / c1, is computed
- * once, in double, and then rounded to the type of the arrays.
+/* Scalars are doubles, 0 or 1 for no and yes. What follows from scalars alone, like 1 - beta1
+ * or lr / c1, is computed once, in double, and then rounded to the type of the arrays.
  *
  * Letters, here, in optimizer_loops.h and in the Python bodies:
  *   w  weights, updated        g  gradient, only read        d  what a step goes against:
@@ -70,10 +70,7 @@ enum {
  *   w = w - lr * (d + momentum * b if nesterov else b)            without b: w - lr * d
  */
 typedef struct {
-    double lr, momentum, dampening;
-    int nesterov;
-    double weight_decay;
-    int maximize;
+    double lr, momentum, dampening, nesterov, weight_decay, maximize;
 } tgl_sgd;
 
 /* Momentum, as textbooks have it; v is the velocity, which contains the learning rate.
@@ -82,10 +79,7 @@ typedef struct {
  *   w = w + (momentum * v - lr * d if nesterov else v)
  */
 typedef struct {
-    double lr, momentum;
-    int nesterov;
-    double weight_decay;
-    int maximize;
+    double lr, momentum, nesterov, weight_decay, maximize;
 } tgl_momentum;
 
 /* Adagrad (Duchi, Hazan and Singer 2011); s is the sum of squared gradients.
@@ -94,8 +88,7 @@ typedef struct {
  *   w = w - lr * d / (sqrt(s + inside) + outside)     one of the two is eps, the other 0
  */
 typedef struct {
-    double lr, inside, outside, weight_decay;
-    int maximize;
+    double lr, inside, outside, weight_decay, maximize;
 } tgl_adagrad;
 
 /* Adadelta (Zeiler 2012); s and u are the running means of d * d and of squared steps.
@@ -106,8 +99,7 @@ typedef struct {
  *   w = w - lr * d
  */
 typedef struct {
-    double lr, rho, eps, weight_decay;
-    int maximize;
+    double lr, rho, eps, weight_decay, maximize;
 } tgl_adadelta;
 
 /* RMSprop (Hinton 2012), centered (Graves 2013) if there is an a, with momentum if there is
@@ -119,8 +111,7 @@ typedef struct {
  *   w = w - lr * b
  */
 typedef struct {
-    double lr, alpha, inside, outside, momentum, weight_decay;
-    int maximize;
+    double lr, alpha, inside, outside, momentum, weight_decay, maximize;
 } tgl_rmsprop;
 
 /* Adam (Kingma and Ba 2015, algorithm 1), AMSGrad (Reddi et al. 2018) if there is an x, and
@@ -133,9 +124,7 @@ typedef struct {
  *   w = shrink * w - (lr / c1) * m / (sqrt(x) * (1 / sqrt(c2)) + eps)
  */
 typedef struct {
-    double lr, beta1, beta2, eps, weight_decay, shrink;
-    int maximize;
-    double c1, c2;
+    double lr, beta1, beta2, eps, weight_decay, shrink, maximize, c1, c2;
 } tgl_adam;
 
 /* Plain passes. Arrays: a; a; a; a, b; a, b; a, b, c.
@@ -399,5 +388,71 @@ void tgl_batch_norm_slopes_f64(
     double *dx, double *dw, double *db, const double *g, const double *x, const double *w,
     const double *mean, const double *var,
     size_t n, size_t c, size_t s, double eps, int training);
+
+/* ---- programs -----------------------------------------------------------------------------
+ *
+ * A program is a list of instructions on arrays that stay where they are, such as a whole
+ * training step. x holds the arrays of an instruction, those that it writes first; n whole
+ * numbers, s fractions. Numbers are float or double; letters are those of the functions above.
+ *
+ * kind         computes                      x                        n
+ * copy         y = a                         y, a                     bytes
+ * add_one      y = a + 1, of int64_t         y, a
+ * matmul       tgl_matmul                    c, a, b, bias            m, n, k, c_row, a_row,
+ *                                                                     b_row, options
+ * sum          y[c] = s[0] * sum of a[o][c][i]  y, a                  o, c, i: how many
+ * losses       tgl_cross_entropy             y, a, target             n, c, ignored
+ * slope        tgl_cross_entropy_slope       d, a, target, y, g       n, c, step
+ * conv         the convolution y             y, scratch, x, w, bias   images, c, out, groups,
+ * conv_images  its adjoint for x             x, scratch, y, w            relu
+ * conv_weights its adjoint for w             w, scratch, x, y
+ * max_pool     tgl_max_pool                  y, index, x              images
+ * scatter      tgl_scatter                   x, y, index              pixels, outputs, images
+ * batch_norm   tgl_batch_norm                y, mean, var, running_mean, running_var,
+ *                                            x, w, b                  n, c, s
+ * normalize    tgl_normalize                 y, x, w, b, mean, var    n, c, s
+ * norm_slopes  tgl_batch_norm_slopes         dx, dw, db, g, x, w, mean, var
+ *                                                                     n, c, s, training
+ * take_rows    tgl_take_rows                 y, a, index              n, rows, bytes
+ * add_rows     tgl_add_rows, y cleared first y, a, index              n, rows, width
+ * update       tgl_update                    group, scalars           kernel
+ * tape         tgl_tape                      x, code                  size
+ *
+ * An s[0] is eps, and s[1] share, in batch normalization. conv and its adjoints, and max_pool,
+ * have windows. `scratch` has room for TGL_CONV_PARTS times the columns of one image of c
+ * channels; for conv_weights for as many matrices w besides.
+ *
+ * Kinds from TGL_MAP on compute an element of y from those at the same place in a and b, or
+ * from a number that is the same for all (with a step of 0); n has how many elements there
+ * are, and the steps of a and b. Where joined is not 0, the instruction has as many elements as
+ * the one before it, and may go through them together with it, a block at a time.
+ */
+enum {
+    TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
+    TGL_CONV_IMAGES, TGL_CONV_WEIGHTS, TGL_MAX_POOL, TGL_SCATTER, TGL_BATCH_NORM,
+    TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE, TGL_TAPE,
+    TGL_MAP
+};
+enum {
+    TGL_ADD, TGL_SUBTRACT, TGL_MULTIPLY, TGL_DIVIDE, TGL_NEGATIVE, TGL_ABS, TGL_SQRT,
+    TGL_RELU_OF,        /* y = a where a > 0, else 0 */
+    TGL_RELU_SLOPE,     /* y = a where b > 0, else a * 0 */
+    TGL_SQUARED_DIFFERENCE,
+    TGL_EXP, TGL_LOG, TGL_TANH, TGL_SIGMOID,
+    TGL_MAPS
+};
+enum { TGL_CONV_PARTS = 4 };
+
+typedef struct {
+    int kind, is_double, joined;
+    void *x[8];
+    int64_t n[8];
+    double s[2];
+    tgl_windows at;
+} tgl_instruction;
+
+/* Run a program. Returns n; or the number of the first instruction that meets an index out of
+ * range, and has then not run what follows. */
+size_t tgl_run(const tgl_instruction *program, size_t n);
 
 #endif

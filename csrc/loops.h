@@ -36,6 +36,9 @@
 /* Rows of c from which on a matrix product copies a panel of b that it could read in place. */
 enum { COPY_ROWS = 256 };
 
+/* Windows whose maxima are looked for at a time. */
+enum { POOL_BLOCK = 256 };
+
 /* 1 / k!, the coefficients of e^r = sum of r^k / k! */
 static const double inverse_factorial[] = {
     1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
@@ -51,6 +54,7 @@ static const double inverse_factorial[] = {
 #define logarithm logf
 #define TERMS 7          /* of the series: the rest is below half a unit in the last place */
 #define LOWEST -87.0     /* e^x is 0 below, where float has no normal numbers */
+#define HIGHEST 88.72283 /* e^x is infinite above */
 #define LN2_HIGH 0.693359375        /* ln 2 = high + low; k * high is exact */
 #define LN2_LOW -2.12194440e-4
 #define MANTISSA 23
@@ -61,6 +65,7 @@ static const double inverse_factorial[] = {
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
+#include "map_loops.h"
 #include "rows_loops.h"
 #include "convolution_loops.h"
 #include "pooling_loops.h"
@@ -73,6 +78,7 @@ static const double inverse_factorial[] = {
 #undef logarithm
 #undef TERMS
 #undef LOWEST
+#undef HIGHEST
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef MANTISSA
@@ -87,6 +93,7 @@ static const double inverse_factorial[] = {
 #define logarithm log
 #define TERMS 13
 #define LOWEST -708.0
+#define HIGHEST 709.782712893384
 #define LN2_HIGH 0.693145751953125
 #define LN2_LOW 1.42860682030941723212e-6
 #define MANTISSA 52
@@ -97,6 +104,7 @@ static const double inverse_factorial[] = {
 #include "optimizer_loops.h"
 #include "pass_loops.h"
 #include "loss_loops.h"
+#include "map_loops.h"
 #include "rows_loops.h"
 #include "convolution_loops.h"
 #include "pooling_loops.h"
@@ -138,6 +146,23 @@ const struct loops LOOPS = {
         .batch_norm = batch_norm_f32,
         .normalize = normalize_f32,
         .batch_norm_slopes = batch_norm_slopes_f32,
+        .sum = sum_channels_f32,
+        .map = {
+            [TGL_ADD] = map_add_f32,
+            [TGL_SUBTRACT] = map_subtract_f32,
+            [TGL_MULTIPLY] = map_multiply_f32,
+            [TGL_DIVIDE] = map_divide_f32,
+            [TGL_NEGATIVE] = map_negative_f32,
+            [TGL_ABS] = map_abs_f32,
+            [TGL_SQRT] = map_sqrt_f32,
+            [TGL_RELU_OF] = map_relu_f32,
+            [TGL_RELU_SLOPE] = map_relu_slope_f32,
+            [TGL_SQUARED_DIFFERENCE] = map_squared_difference_f32,
+            [TGL_EXP] = map_exp_f32,
+            [TGL_LOG] = map_log_f32,
+            [TGL_TANH] = map_tanh_f32,
+            [TGL_SIGMOID] = map_sigmoid_f32,
+        },
     },
     .f64 = {
         .cross_entropy = cross_entropy_f64,
@@ -154,5 +179,22 @@ const struct loops LOOPS = {
         .batch_norm = batch_norm_f64,
         .normalize = normalize_f64,
         .batch_norm_slopes = batch_norm_slopes_f64,
+        .sum = sum_channels_f64,
+        .map = {
+            [TGL_ADD] = map_add_f64,
+            [TGL_SUBTRACT] = map_subtract_f64,
+            [TGL_MULTIPLY] = map_multiply_f64,
+            [TGL_DIVIDE] = map_divide_f64,
+            [TGL_NEGATIVE] = map_negative_f64,
+            [TGL_ABS] = map_abs_f64,
+            [TGL_SQRT] = map_sqrt_f64,
+            [TGL_RELU_OF] = map_relu_f64,
+            [TGL_RELU_SLOPE] = map_relu_slope_f64,
+            [TGL_SQUARED_DIFFERENCE] = map_squared_difference_f64,
+            [TGL_EXP] = map_exp_f64,
+            [TGL_LOG] = map_log_f64,
+            [TGL_TANH] = map_tanh_f64,
+            [TGL_SIGMOID] = map_sigmoid_f64,
+        },
     },
 };

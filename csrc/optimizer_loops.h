@@ -12,7 +12,7 @@
 
 /* d, the direction that the loss grows in (or falls in, to maximize), with L2 weight decay.
  * A decay of 0 adds nothing, not even the NaN that 0 * inf would be. */
-static inline real NAME(direction)(real w, real g, double weight_decay, int maximize)
+static inline real NAME(direction)(real w, real g, double weight_decay, double maximize)
 {
     const real d = maximize ? -g : g;
     return weight_decay != 0 ? d + (real)weight_decay * w : d;

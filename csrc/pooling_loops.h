@@ -44,11 +44,13 @@ static inline void NAME(larger_in_rows)(
     }
 }
 
-/* y and index of n windows of 2 x 2 side by side, which begin at upper and lower: all four
- * places at once, in the order of the loop above, for this is what most nets ask for */
+/* y and index of n windows of 2 x 2, whose upper and lower pixels stand in a row each; `first`
+ * is the index of the first pixel of a window, less `at`. All four places at once, in the order
+ * of the loop above, for this is what most nets ask for. */
 static inline void NAME(largest_of_four)(
     real *restrict y, int32_t *restrict index, const real *restrict upper,
-    const real *restrict lower, int32_t at, int32_t width, int32_t n)
+    const real *restrict lower, const int32_t *restrict first, int32_t at, int32_t width,
+    int32_t n)
 {
     for (int32_t ox = 0; ox < n; ox++) {
         const real b = upper[2 * ox + 1];
@@ -66,23 +68,42 @@ static inline void NAME(largest_of_four)(
         peak = wins ? d : peak;
         place = wins ? width + 1 : place;
         y[ox] = peak;
-        index[ox] = at + 2 * ox + place;
+        index[ox] = at + first[ox] + place;
     }
 }
 
+/* A row of windows is often shorter than a vector, so those of several rows, POOL_BLOCK at
+ * most, or a part of one row, are put side by side first. */
 static void NAME(max_pool_of_four)(
     real *restrict y, int32_t *restrict index, const real *restrict x, const tgl_windows *at,
     size_t begin, size_t end)
 {
+    real upper[2 * POOL_BLOCK];
+    real lower[2 * POOL_BLOCK];
+    int32_t first[POOL_BLOCK];
     const int64_t width = at->width;
+    const int64_t columns = at->out_w < POOL_BLOCK ? at->out_w : POOL_BLOCK;
+    const int64_t rows = POOL_BLOCK / (columns ? columns : 1);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < columns; j++)
+            first[r * columns + j] = (int32_t)(2 * (r * width + j));
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
-        for (int64_t oy = 0; oy < at->out_h; oy++) {
-            const int64_t o = (i * at->out_h + oy) * at->out_w;
-            const real *upper = x + (i * at->height + 2 * oy) * width;
-            NAME(largest_of_four)(
-                y + o, index + o, upper, upper + width, (int32_t)(2 * oy * width),
-                (int32_t)width, (int32_t)at->out_w);
-        }
+        for (int64_t oy = 0; oy < at->out_h; oy += rows)
+            for (int64_t ox = 0; ox < at->out_w; ox += columns) {
+                const int64_t m = at->out_h - oy < rows ? at->out_h - oy : rows;
+                const int64_t n = at->out_w - ox < columns ? at->out_w - ox : columns;
+                const int64_t o = (i * at->out_h + oy) * at->out_w + ox;
+                const int64_t p = 2 * (oy * width + ox);
+                const real *pixels = x + i * at->height * width + p;
+                for (int64_t r = 0; r < m; r++) {
+                    memcpy(upper + 2 * r * n, pixels + 2 * r * width, 2 * n * sizeof(real));
+                    memcpy(
+                        lower + 2 * r * n, pixels + (2 * r + 1) * width, 2 * n * sizeof(real));
+                }
+                NAME(largest_of_four)(
+                    y + o, index + o, upper, lower, first, (int32_t)p, (int32_t)width,
+                    (int32_t)(m * n));
+            }
 }
 
 static void NAME(max_pool_of_any)(

@@ -41,4 +41,8 @@ struct NAME(loops) {
         real *dx, real *dw, real *db, const real *g, const real *x, const real *w,
         const real *mean, const real *var, size_t n, size_t c, size_t s, double eps,
         int training, size_t begin, size_t end);
+    void (*sum)(
+        real *y, const real *a, size_t outer, size_t channels, size_t inner, double scale);
+    void (*map[TGL_MAPS])(
+        real *y, const real *a, const real *b, size_t a_step, size_t b_step, size_t n);
 };

@@ -121,15 +121,13 @@ def options_of(kernel):
     return {"optional": optional, **setting, "weight_decay": 0.01, "maximize": False}
 
 
-def scalars_of(kernel, options, step):
+def scalars_of(kernel, options=None, step=1):
     """The scalars of step 1, 2, ...: the options, and Adam's bias corrections."""
-    if kernel != "adam":
-        return options
-    return {
-        **options,
-        "c1": 1 - options["beta1"] ** step,
-        "c2": 1 - options["beta2"] ** step,
-    }
+    options = options_of(kernel) if options is None else options
+    if kernel == "adam":
+        c1, c2 = (1 - options[beta] ** step for beta in ("beta1", "beta2"))
+        options = {**options, "c1": c1, "c2": c2}
+    return tuple(options[name] for name in KERNELS[kernel].scalars)
 
 
 def random_array(random, shape, dtype):
@@ -272,17 +270,17 @@ def test_first_step_by_hand(kernel, body):
 def test_passes_by_hand(body):
     update = kernels.body(body).update
     a, b, c = [np.array(numbers) for numbers in ([1.0, -2.0], [3.0, np.nan], [10.0, 20.0])]
-    update("triad", [[a], [b], [c]], {"value": 2.0}, {})
+    update("triad", [[a], [b], [c]], (2.0,), {})
     np.testing.assert_array_equal(a, [23.0, np.nan])
-    update("clip", [[a]], {"low": -1.0, "high": 5.0}, {})
+    update("clip", [[a]], (-1.0, 5.0), {})
     np.testing.assert_array_equal(a, [5.0, np.nan])
-    update("add_scaled", [[c], [a]], {"value": 2.0}, {})
+    update("add_scaled", [[c], [a]], (2.0,), {})
     np.testing.assert_array_equal(c, [20.0, np.nan])
-    update("average", [[a], [b]], {"decay": 0.5}, {})
+    update("average", [[a], [b]], (0.5,), {})
     np.testing.assert_array_equal(a, [4.0, np.nan])
-    update("scale", [[a]], {"value": 0.5}, {})
+    update("scale", [[a]], (0.5,), {})
     np.testing.assert_array_equal(a, [2.0, np.nan])
-    update("fill", [[a]], {"value": 0.25}, {})
+    update("fill", [[a]], (0.25,), {})
     np.testing.assert_array_equal(a, [0.25, 0.25])
 
 
@@ -326,7 +324,7 @@ def test_offset_views_and_their_neighbours(kernel, dtype, body):
     for column, source in zip(columns, expected, strict=True):
         for view, array in zip(column, source, strict=True):
             view[...] = array
-    scalars = scalars_of(kernel, options_of(kernel), 1)
+    scalars = scalars_of(kernel)
     kernels.body(body).update(kernel, expected, scalars, {})
     kernels.body(body).update(kernel, columns, scalars, {})
     assert_same_bits(columns, expected)
@@ -371,7 +369,7 @@ def test_a_variance_that_rounds_below_0_gives_nan(body):
     columns[2][0][:] = [0.5, 1.0]
     columns[3][0][:] = [0.9, 0.5]
     options = {**options_of("rmsprop"), "alpha": 1.0}
-    kernels.body(body).update("rmsprop", columns, options, {})
+    kernels.body(body).update("rmsprop", columns, scalars_of("rmsprop", options), {})
     assert np.isnan(columns[0][0]).tolist() == [True, False]
 
 
@@ -389,7 +387,7 @@ def test_weight_decay_of_0_adds_nothing(kernel, body):
 @every_body
 def test_no_tensors_and_empty_tensors(body):
     update = kernels.body(body).update
-    scalars = scalars_of("adam", options_of("adam"), 1)
+    scalars = scalars_of("adam")
     update("adam", [[], [], [], [], []], scalars, {})
     columns = columns_of("adam", [(0,), (0, 3), (1, 0)], np.float32)
     update("adam", columns, scalars, {})
@@ -397,14 +395,18 @@ def test_no_tensors_and_empty_tensors(body):
 
 
 @every_body
-def test_numpy_scalars_and_spare_names_do(body):
-    """Scalars may be NumPy's, and the dict may hold what the kernel does not read."""
+@pytest.mark.parametrize("scalar", [
+    {"lr": np.float64(0.1)}, {"lr": np.array(0.1)}, {"maximize": np.bool_(True)},
+    {"momentum": 1, "nesterov": 0}, {"weight_decay": np.float32(0.5)},
+], ids=str)
+def test_numpy_scalars_do(scalar, body):
     columns = columns_of("sgd", [3], np.float32)
     expected = copies(columns)
-    options = {**options_of("sgd"), "weight_decay": 0.5, "maximize": True}
-    kernels.body(body).update("sgd", expected, options, {})
-    spare = {**options, "lr": np.float64(0.1), "beta1": 0.9}
-    kernels.body(body).update("sgd", columns, spare, {})
+    options = {**options_of("sgd"), "momentum": 1.0, "nesterov": False, "maximize": True}
+    options["weight_decay"] = 0.5
+    given = list(scalars_of("sgd", {**options, **scalar}))
+    kernels.body(body).update("sgd", expected, scalars_of("sgd", options), {})
+    kernels.body(body).update("sgd", columns, given, {})
     assert_same_bits(columns, expected)
 
 
@@ -416,7 +418,7 @@ def test_exchanged_arrays_are_noticed(body):
     """After any array is exchanged, the new one is used and the old one left alone."""
     update = kernels.body(body).update
     shapes = [(4,), (2, 3), (1,)]
-    scalars = scalars_of("adam", options_of("adam"), 1)
+    scalars = scalars_of("adam")
     columns = columns_of("adam", shapes, np.float32)
     cache = {}
     update("adam", columns, scalars, cache)
@@ -435,14 +437,14 @@ def test_exchanged_arrays_are_noticed(body):
 def test_gradient_changed_in_place_is_read_again(body):
     columns = columns_of("sgd", [(3,), (2, 2)], np.float32)
     columns[1][1] = np.asfortranarray(columns[1][1])
-    options = options_of("sgd")
+    scalars = scalars_of("sgd")
     cache = {}
     for value in (1.0, 2.0, 3.0):
         for g in columns[1]:
             g[...] = value
         expected = copies(columns)
-        kernels.body(body).update("sgd", expected, options, {})
-        kernels.body(body).update("sgd", columns, options, cache)
+        kernels.body(body).update("sgd", expected, scalars, {})
+        kernels.body(body).update("sgd", columns, scalars, cache)
         assert_same_bits(columns[:1], expected[:1])
 
 
@@ -451,19 +453,19 @@ def test_tensors_come_and_go(body):
     """A longer or a shorter group, another dtype, another kernel, with one cache."""
     update = kernels.body(body).update
     columns = columns_of("sgd", [(3,), (2,), (4,)], np.float32)
-    options = options_of("sgd")
+    scalars = scalars_of("sgd")
     cache = {}
     for count in (3, 1, 2, 3, 0, 3):
         group = [column[:count] for column in columns]
         expected = copies(columns)
-        update("sgd", [column[:count] for column in expected], options, {})
-        update("sgd", group, options, cache)
+        update("sgd", [column[:count] for column in expected], scalars, {})
+        update("sgd", group, scalars, cache)
         assert_same_bits(columns, expected)
     wide = columns_of("sgd", [(3,)], np.float64)
-    update("sgd", wide, options, cache)
+    update("sgd", wide, scalars, cache)
     w, g, _ = wide
     before = w[0].copy()
-    update("momentum", [w, g, [np.zeros(3)]], options_of("momentum"), cache)
+    update("momentum", [w, g, [np.zeros(3)]], scalars_of("momentum"), cache)
     assert (w[0] != before).all()
 
 
@@ -471,15 +473,15 @@ def test_tensors_come_and_go(body):
 def test_caller_may_change_its_lists(body):
     """The cache copies the lists: one that is emptied by its owner changes nothing."""
     columns = columns_of("sgd", [3], np.float32)
-    options = options_of("sgd")
+    scalars = scalars_of("sgd")
     arrays = [column[0] for column in columns]
     cache = {}
-    kernels.body(body).update("sgd", columns, options, cache)
+    kernels.body(body).update("sgd", columns, scalars, cache)
     for column in columns:
         column.clear()
     expected = [[array.copy()] for array in arrays]
-    kernels.body(body).update("sgd", expected, options, {})
-    kernels.body(body).update("sgd", [[array] for array in arrays], options, cache)
+    kernels.body(body).update("sgd", expected, scalars, {})
+    kernels.body(body).update("sgd", [[array] for array in arrays], scalars, cache)
     assert_same_bits([[array] for array in arrays], expected)
 
 
@@ -514,7 +516,7 @@ def test_gradients_may_be_read_only_and_shared(body):
     g = np.ones(3, np.float32)
     g.flags.writeable = False
     w = [np.zeros(3, np.float32), np.zeros(3, np.float32)]
-    kernels.body(body).update("sgd", [w, [g, g[:]], []], options_of("sgd"), {})
+    kernels.body(body).update("sgd", [w, [g, g[:]], []], scalars_of("sgd"), {})
     assert_same_bits([w[:1]], [w[1:]])
 
 
@@ -560,7 +562,7 @@ def assert_refused(body, columns, cache, error, words):
     """``update`` raises this error and leaves every array as it was."""
     arrays = [a for column in columns for a in column if isinstance(a, np.ndarray)]
     before = [array.tobytes() for array in arrays]
-    scalars = scalars_of("adam", options_of("adam"), 1)
+    scalars = scalars_of("adam")
     with pytest.raises(error, match=re.escape(words)):
         kernels.body(body).update("adam", columns, scalars, cache)
     assert [array.tobytes() for array in arrays] == before
@@ -569,7 +571,7 @@ def assert_refused(body, columns, cache, error, words):
 def used_cache(body, columns):
     """A cache that has seen these columns in one step."""
     cache = {}
-    scalars = scalars_of("adam", options_of("adam"), 1)
+    scalars = scalars_of("adam")
     kernels.body(body).update("adam", columns, scalars, cache)
     return cache
 
@@ -606,14 +608,14 @@ def test_nothing_in_place_of_an_array_that_was_copied(body):
 def test_optional_arrays_are_told_apart(body):
     """The same arrays in other columns are other arrays."""
     update = kernels.body(body).update
-    options = options_of("rmsprop")
+    scalars = scalars_of("rmsprop")
     columns = columns_of("rmsprop", [3], np.float64, optional="a")
     cache = {}
-    update("rmsprop", columns, options, cache)
+    update("rmsprop", columns, scalars, cache)
     columns[3], columns[4] = columns[4], columns[3]
     expected = copies(columns)
-    update("rmsprop", expected, options, {})
-    update("rmsprop", columns, options, cache)
+    update("rmsprop", expected, scalars, {})
+    update("rmsprop", columns, scalars, cache)
     assert_same_bits(columns, expected)
 
 
@@ -623,10 +625,10 @@ def test_after_a_refusal_the_arrays_of_before_are_read(body):
     a, b, c = [np.full(2, number) for number in (0.0, 1.0, 2.0)]
     cache = {}
     update = kernels.body(body).update
-    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+    update("triad", [[a], [b], [c]], (1.0,), cache)
     with pytest.raises(ValueError):
-        update("triad", [[a], [b + 5], [np.ones(3)]], {"value": 1.0}, cache)
-    update("triad", [[a], [b], [c]], {"value": 1.0}, cache)
+        update("triad", [[a], [b + 5], [np.ones(3)]], (1.0,), cache)
+    update("triad", [[a], [b], [c]], (1.0,), cache)
     assert a.tolist() == [3.0, 3.0]
 
 
@@ -670,9 +672,9 @@ def test_refused_base_of_weights_as_gradient(cached, body):
 def test_neighbours_in_one_buffer_do_not_overlap(body):
     arena = np.ones(12, np.float32)
     columns = [[arena[0:4]], [arena[4:8]], []]
-    kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
+    kernels.body(body).update("sgd", columns, (1.0, *scalars_of("sgd")[1:]), {})
     columns[1] = [arena[8:12]]
-    kernels.body(body).update("sgd", columns, {**options_of("sgd"), "lr": 1.0}, {})
+    kernels.body(body).update("sgd", columns, (1.0, *scalars_of("sgd")[1:]), {})
     assert (arena[:4] < 0).all()
     assert (arena[4:] == 1).all()
 
@@ -714,17 +716,18 @@ def test_refused_calls(body):
     columns = columns_of("sgd", [2], np.float32)
     before = columns[0][0].tobytes()
     with pytest.raises(ValueError, match="unknown kernel 'adamax'; choose from sgd"):
-        update("adamax", columns, {}, {})
+        update("adamax", columns, (), {})
     with pytest.raises(ValueError, match=r"sgd takes 3 columns of arrays \(w, g, b\), got 1"):
-        update("sgd", columns[:1], options_of("sgd"), {})
-    with pytest.raises(KeyError, match="lr"):
-        update("sgd", columns, {"weight_decay": 0.0, "maximize": False}, {})
+        update("sgd", columns[:1], scalars_of("sgd"), {})
+    for scalars in [(), scalars_of("sgd")[1:], (*scalars_of("sgd"), 1.0)]:
+        with pytest.raises(ValueError, match=rf"6 scalars \(lr, .*\), got {len(scalars)}"):
+            update("sgd", columns, scalars, {})
     with pytest.raises(ValueError, match="momentum: v has 0 arrays where w has 1"):
-        update("momentum", [*columns[:2], []], options_of("momentum"), {})
+        update("momentum", [*columns[:2], []], scalars_of("momentum"), {})
     with pytest.raises(TypeError):
-        update("sgd", columns, {**options_of("sgd"), "lr": None}, {})
+        update("sgd", columns, (None, *scalars_of("sgd")[1:]), {})
     with pytest.raises(TypeError, match="float32 or float64 in native byte order, got int64"):
-        update("sgd", [[np.ones(2, np.int64)], [np.ones(2)], []], options_of("sgd"), {})
+        update("sgd", [[np.ones(2, np.int64)], [np.ones(2)], []], scalars_of("sgd"), {})
     assert columns[0][0].tobytes() == before
 
 

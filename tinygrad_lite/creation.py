@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import rng
-from .engine import refuse_to_read
+from .engine import refuse_to_draw
 from .tensor import Tensor, unpacked
 
 __all__ = ["arange", "eye", "full", "ones", "rand", "randn", "zeros"]
@@ -49,13 +49,13 @@ def arange(*bounds: Any, dtype: Any = None, requires_grad: bool = False) -> Tens
 
 def rand(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Random numbers, even in [0, 1); governed by `manual_seed`."""
-    refuse_to_read("rand()")
+    refuse_to_draw("rand()")
     array = rng.generator().random(unpacked(shape), dtype or np.float32)
     return Tensor(array, None, requires_grad)
 
 
 def randn(*shape: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Random numbers from the standard normal distribution; governed by `manual_seed`."""
-    refuse_to_read("randn()")
+    refuse_to_draw("randn()")
     array = rng.generator().standard_normal(unpacked(shape), dtype or np.float32)
     return Tensor(array, None, requires_grad)

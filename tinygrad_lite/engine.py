@@ -47,6 +47,8 @@ if hasattr(os, "register_at_fork"):  # in a child that thread is not there to op
 
 def mark_changed(*cells: list[int]) -> None:
     """Stamp the cells of tensors whose data was just changed in place."""
+    if _mode.tracer is not None:
+        _mode.tracer.changed(cells)
     with _lock:
         _latest_change[0] = tick = next(_clock)
         for cell in cells:
@@ -56,6 +58,16 @@ def mark_changed(*cells: list[int]) -> None:
 def now() -> int:
     """The next tick of the clock."""
     return next(_clock)
+
+
+# When anything last changed that a recording of `jit` takes for granted, but for gradients and
+# what optimizers say of themselves.
+_latest_turn = [0]
+
+
+def turned() -> None:
+    """Say so: an array was exchanged, a mode or a hook set, an attribute of a Module."""
+    _latest_turn[0] = next(_clock)
 
 
 _NO_CODE = (lambda: None).__code__
@@ -70,6 +82,7 @@ class _Mode(threading.local):
         self.recording = True           # whether ops are recorded
         self.sweeping = False           # whether a sweep with create_graph is on
         self.outside: list[bool] = []   # `recording` around each block of no_grad, enable_grad
+        self.jitted = False             # whether a jitted function runs, not its recording
         self.tracer: Any = None         # what writes down every op, for `jit` to replay
 
 
@@ -86,6 +99,12 @@ def refuse_to_read(what: str) -> None:
     """Raise if a function is being recorded: the numbers will be others at each replay."""
     refuse_to_replay(what, "it reads numbers that will be others at the next call; return "
                      "them, or use ops")
+
+
+def refuse_to_draw(what: str) -> None:
+    """Raise if a function is being recorded: a replay draws random numbers inside ops only."""
+    refuse_to_replay(what, "its numbers would be the same at every call; draw them outside, "
+                     "and pass them in")
 
 
 class _SetRecording(ContextDecorator):
@@ -312,6 +331,7 @@ class Node:
         if self._maker is not None:
             raise RuntimeError("only leaves can be copied or pickled; this node is the "
                                f"result of '{self.op_name}': detach() it first")
+        refuse_to_read("a copy of a node")
         grad = self._grad._data if isinstance(self._grad, Node) else self._grad
         return _rebuild, (type(self), self._data, self._requires_grad, grad)
 
@@ -356,6 +376,7 @@ class Node:
             self._hooks = {}
         key = next(_clock)
         self._hooks[key] = hook
+        turned()
         return HookHandle(self._hooks, key)
 
     def retain_grad(self) -> None:
@@ -369,6 +390,7 @@ class Node:
         if self._hooks is None:
             self._hooks = {}
         self._hooks[_RETAIN] = None
+        turned()
 
 
 def _rebuild(kind: Any, data: Any, requires_grad: bool, grad: Any) -> Node:
@@ -398,6 +420,7 @@ class HookHandle:
     def remove(self) -> None:
         """Remove the hook; a second call changes nothing."""
         self._hooks.pop(self._key, None)
+        turned()
 
 
 # For each type of plain data, the function that makes a node of it; the skins register.

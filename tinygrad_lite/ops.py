@@ -160,11 +160,19 @@ def sigmoid(a):
     return np.exp(np.minimum(a, 0)) / (1 + np.exp(-np.abs(a)))
 
 
-# a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though
-@op(lambda g, y, _a: g * (y > 0))
+@op(lambda g, y, _a: _relu_slope(g, y))
 def relu(a):
     """y = a where a > 0, else 0; the gradient at 0 is 0."""
     return np.maximum(a, 0)
+
+
+@op(lambda g, _y, _a, b: _relu_slope(g, b), None)
+def _relu_slope(a, b):
+    """y = a where b > 0, else 0: the gradient of `relu`.
+
+    It is a product, since NumPy's where takes up to ten times as long; inf * 0 is nan, though.
+    """
+    return a * (b > 0)
 
 
 # ---- comparison and choice -----------------------------------------------------------
@@ -204,6 +212,24 @@ def greater(a, b):
 def greater_equal(a, b):
     """y = (a >= b), element by element; no gradient."""
     return np.greater_equal(a, b)
+
+
+@op(None, None)
+def _and(a, b):
+    """y = a and b, bit by bit; no gradient."""
+    return np.bitwise_and(a, b)
+
+
+@op(None, None)
+def _or(a, b):
+    """y = a or b, bit by bit; no gradient."""
+    return np.bitwise_or(a, b)
+
+
+@op(None)
+def _invert(a):
+    """y = not a, bit by bit; no gradient."""
+    return np.invert(a)
 
 
 def _share_of_larger(g, larger, equal):
@@ -246,18 +272,18 @@ def _inside(a, min, max):
 
 
 def _constant(x):
-    """The numbers of a bound, through which no gradient flows, safe from later change."""
+    """A bound, through which no gradient flows, safe from later change."""
     if not isinstance(x, Node):
         return x
     if x._requires_grad:
         raise RuntimeError("the bounds of clip are constants, and this one requires grad; use "
                            "minimum and maximum, or detach() it")
-    return np.array(x._data)
+    return copy(x) if isinstance(x._data, np.ndarray) else x
 
 
-@op(lambda g, _y, a, min, max: where(_inside(a, min, max), g, 0.0))
+@op(lambda g, _y, a, min, max: where(_inside(a, min, max), g, 0.0), None, None)
 def _clip(a, min, max):
-    """y = a held between constant bounds."""
+    """y = a held between bounds, through which no gradient flows."""
     return np.clip(a, min, max)
 
 
@@ -267,7 +293,7 @@ def clip(a, min=None, max=None):
     Args:
         min, max: numbers or arrays, constant; None for no bound.
     """
-    return _clip(a, min=_constant(min), max=_constant(max))
+    return _clip(a, _constant(min), _constant(max))
 
 
 # ---- reductions ----------------------------------------------------------------------
@@ -567,6 +593,12 @@ def copy(a):
 @op(lambda g, *_, **__: g)
 def astype(a, dtype):
     """y = a in another floating dtype."""
+    return np.asarray(a).astype(dtype)
+
+
+@op(None)
+def _as_integers(a, dtype):
+    """y = a in an integer dtype or that of booleans; no gradient."""
     return np.asarray(a).astype(dtype)
 
 

@@ -1,6 +1,6 @@
 """The one source of randomness: initial values, shuffles and samples all draw from it.
 
-It imports NumPy only.
+It imports the engine and NumPy.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .engine import refuse_to_draw, refuse_to_replay
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -38,6 +40,7 @@ def manual_seed(seed: int) -> Generator:
         TypeError: if `seed` is not an integer.
         ValueError: if it is negative.
     """
+    refuse_to_replay("manual_seed()", "a replay seeds nothing; call it outside")
     fresh = np.random.PCG64(_checked_seed(seed))
     generator().bit_generator.state = fresh.state
     return generator()
@@ -54,6 +57,7 @@ def source(seed: int | Generator | None) -> Generator:
         TypeError: if `seed` is something else.
         ValueError: if it is negative.
     """
+    refuse_to_draw("drawing random numbers here")
     if seed is None:
         return generator()
     if isinstance(seed, np.random.Generator):
@@ -115,6 +119,7 @@ def set_state(generator: Generator, state: Any) -> None:
         TypeError: if `state` is not made of integers, or the generator is of another kind.
         ValueError: if the integers are no state; nothing is changed then.
     """
+    refuse_to_replay("a random state that is set", "a replay sets none; call it outside")
     words = state.tolist() if hasattr(state, "tolist") else state
     if not isinstance(words, (list, tuple)) or not all(type(word) is int for word in words):
         raise TypeError("a random state is made of integers, as get_rng_state() returns; got "

@@ -72,6 +72,8 @@ class Tensor(Operators):
         self._changed = [0]
         self._is_view = False
         self._past = None
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.created(self)
         if requires_grad:
             self.requires_grad = True
 
@@ -159,12 +161,15 @@ class Tensor(Operators):
         if array.shape != self._data.shape:
             raise ValueError(f"expected data of shape {self._data.shape}; got {array.shape}")
         self._data = array
+        engine.turned()
         if self._maker is not None:
             mark_changed(self._changed)  # rules may read the old result
 
     @property
     def grad(self) -> Tensor | None:
         """dL/dself, summed over all sweeps since it was last cleared; None before."""
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.finds(self)
         return self._grad
 
     @grad.setter
@@ -195,6 +200,7 @@ class Tensor(Operators):
             raise RuntimeError("only Tensors of floating point dtype can require gradients; "
                                f"got {self._data.dtype}. Convert it with astype('float32')")
         self._requires_grad = bool(flag)
+        engine.turned()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the Tensor itself."""
@@ -203,6 +209,8 @@ class Tensor(Operators):
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.seen(self)
         new = Tensor._wrap(self._data, [self._data])
         new._share_changes(self)
         return new
@@ -259,10 +267,8 @@ class Tensor(Operators):
     def astype(self, dtype: Any) -> Tensor:
         """The Tensor in another dtype; gradients flow between floating dtypes only."""
         dtype = _checked_dtype(dtype)
-        if dtype.kind == "f":
-            return ops.astype(self, dtype=dtype)
-        refuse_to_read("astype() to integers or booleans")
-        return Tensor(self._data.astype(dtype))
+        convert = ops.astype if dtype.kind == "f" else ops._as_integers
+        return convert(self, dtype=dtype)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         refuse_to_read("an array made of a Tensor")
@@ -276,6 +282,7 @@ class Tensor(Operators):
         NumPy works on the plain numbers.
         """
         if out is not None:
+            refuse_to_read(f"np.{ufunc.__name__}() into an array")
             plain = [x._data if isinstance(x, Node) else x for x in inputs]
             return getattr(ufunc, method)(*plain, out=out, **options)
         function = _NUMPY_FUNCTIONS.get(ufunc)
@@ -321,6 +328,7 @@ class Tensor(Operators):
         return bool(self._data.item())
 
     def __repr__(self) -> str:
+        refuse_to_read("a Tensor as text")
         numbers = np.array2string(self._data, separator=", ", prefix="Tensor(")
         numbers += f", shape={self.shape}" if self.size == 0 and self.shape != (0,) else ""
         dtype = "" if self._data.dtype in (_DEFAULT, np.int64, bool) else \
@@ -341,18 +349,13 @@ class Tensor(Operators):
     __ne__ = ops._operator(ops.not_equal)
     __hash__ = object.__hash__  # by identity, so that Tensors can be dict keys
 
+    __and__ = ops._operator(ops._and)
+    __rand__ = ops._operator(ops._and, reflected=True)
+    __or__ = ops._operator(ops._or)
+    __ror__ = ops._operator(ops._or, reflected=True)
+
     def __invert__(self) -> Tensor:
-        refuse_to_read("the operator ~")
-        return Tensor(~self._data)
-
-    def __and__(self, other: Any) -> Tensor:
-        return Tensor(self._data & np.asarray(other))
-
-    def __or__(self, other: Any) -> Tensor:
-        return Tensor(self._data | np.asarray(other))
-
-    __rand__ = __and__
-    __ror__ = __or__
+        return ops._invert(self)
 
     def __getitem__(self, index: Any) -> Tensor:
         return ops.getitem(self, index=_plain_index(index))
@@ -414,6 +417,7 @@ class Tensor(Operators):
         mark_changed(self._changed)
         self._is_view = False
         self._past = old
+        engine.turned()
         old._hooks, self._hooks = engine.split_hooks(self._hooks)
         self._data = new._data
         self._inherit(new)
@@ -490,8 +494,8 @@ _NUMPY_FUNCTIONS: dict[Any, Callable] = {
                     "less", "less_equal", "log", "log1p", "matmul", "maximum", "minimum",
                     "multiply", "negative", "not_equal", "power", "sign", "sin", "sqrt",
                     "subtract", "tanh")},
-    np.bitwise_and: lambda a, b: as_tensor(a) & b,
-    np.bitwise_or: lambda a, b: as_tensor(a) | b,
+    np.bitwise_and: ops._and,
+    np.bitwise_or: ops._or,
 }
 
 
@@ -553,7 +557,10 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     if isinstance(data, Tensor) and dtype in (None, data._data.dtype):
         return data
     array = _as_array(data, dtype)
-    return Tensor._wrap(array, [array])
+    node = Tensor._wrap(array, [array])
+    if engine._mode.tracer is not None:
+        engine._mode.tracer.borrowed(node)
+    return node
 
 
 kinds[np.ndarray] = Tensor._wrap

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .engine import Node, _mode, kinds, refuse_to_read, refuse_to_replay
+from .engine import Node, _mode, kinds, no_grad, refuse_to_read, refuse_to_replay, turned
 from .ops import Operators
 
 __all__ = ["Value"]
@@ -107,6 +107,8 @@ class Value(Operators):
     @property
     def grad(self) -> Any:
         """dL/dself, summed over all sweeps since it was last set to 0."""
+        if _mode.tracer is not None:
+            _mode.tracer.finds(self)
         return 0.0 if self._grad is None else self._grad
 
     @grad.setter
@@ -126,9 +128,13 @@ class Value(Operators):
             raise RuntimeError("you can only change requires_grad of leaf nodes; use "
                                "detach() for a Value that stands outside the graph")
         self._requires_grad = bool(flag)
+        turned()
 
     def detach(self) -> Value:
         """The same number outside the graph."""
+        if _mode.tracer is not None:
+            with no_grad():
+                return self * 1.0
         return Value(self._data, requires_grad=False)
 
     def item(self) -> float:
@@ -183,6 +189,7 @@ class Value(Operators):
     __hash__ = object.__hash__  # by identity, so that Values can stand in sets and dicts
 
     def __repr__(self) -> str:
+        refuse_to_read("a Value as text")
         return f"Value(data={self._data}, grad={self.grad})"
 
     # ---- micrograd's names -------------------------------------------------------------

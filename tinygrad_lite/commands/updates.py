@@ -248,7 +248,7 @@ def memory_loop(kernel: str, buffer: np.ndarray) -> MemoryLoop:
     update = kernels.body("c").update
 
     def run() -> None:
-        update(kernel, columns, {"value": 1.0}, cache)
+        update(kernel, columns, (1.0,), cache)
 
     return MemoryLoop(run, (2 * len(letters) - len(reads)) * n * buffer.itemsize)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import rng
+from ..engine import refuse_to_replay
 from .arrays import as_samples
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        refuse_to_replay("a loop over a DataLoader", "its batches would be the same at every "
+                         "call; pass them in")
         if not self._resumes:
             order = np.arange(len(self.arrays[0]))
             if self.shuffle:

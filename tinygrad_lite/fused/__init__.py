@@ -21,12 +21,12 @@ from .losses import (
     squared_difference,
 )
 from .normalization import standardize
-from .pooling import avg_pool2d, max_pool2d
+from .pooling import avg_pool2d, max_pool2d, places_of_largest
 
 __all__ = [
     "add_rows", "avg_pool2d", "batch_norm", "binary_cross_entropy", "class_ids", "conv2d",
     "cross_entropy", "dropout_mask", "elu", "embedding", "erf", "factors_of_classes", "gelu",
     "gelu_tanh", "hardtanh", "hinge", "hinge_embedding", "huber", "kl_divergence", "leaky_relu",
     "linear", "log_kl_divergence", "logits_cross_entropy", "max_pool2d", "normalize", "pick",
-    "silu", "softplus", "squared_difference", "standardize", "step",
+    "places_of_largest", "silu", "softplus", "squared_difference", "standardize", "step",
 ]

@@ -8,7 +8,7 @@ from .. import kernels
 from ..engine import op
 from ..kernels.pooling import Boxes
 
-__all__ = ["Boxes", "avg_pool2d", "max_pool2d"]
+__all__ = ["Boxes", "avg_pool2d", "max_pool2d", "places_of_largest"]
 
 
 @op(lambda g, _y, _x, at, index: _scatter(g, index=index, shape=_x.shape))
@@ -20,6 +20,12 @@ def max_pool2d(x, at, index):
     gradient goes there.
     """
     return kernels.body().max_pool(_real(x), at, index)
+
+
+@op(None)
+def places_of_largest(_y, index):
+    """y = the places that `max_pool2d` has put into the index, as int64 in the shape of _y."""
+    return index.reshape(np.shape(_y)).astype(np.int64)
 
 
 @op(lambda g, _y, _a, index, shape: _gather(g, index=index))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
 from threading import RLock
+from types import MethodType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from .. import engine
 from ..engine import Node
-from ..tensor import Tensor
+from ..nn import Module
+from ..tensor import Tensor, as_tensor
 from ..value import Value
-from .program import Program
+from .program import Program, copied
 from .recorder import Recorder
 
 __all__ = ["Jitted", "jit"]
@@ -34,25 +38,37 @@ def jit(function: Callable) -> Jitted:
 
     The first call with inputs of new shapes and dtypes runs as it stands, the second is
     recorded, and later ones copy their inputs into the recorded arrays and do again what was
-    recorded. A change of what the recording depends on (an array of a parameter exchanged,
-    train and eval mode, an optimizer that takes other arrays) leads to another recording; at
-    most eight are kept. Rates and other settings of optimizers may change at any time.
+    recorded. So Python runs in the first two calls only: what it prints or appends to a list
+    is not repeated, and plain numbers and arrays from outside are constants. Schedulers that
+    step in the function, and modes that it sets, do go on.
+
+    A change of what the recording depends on leads to another recording: an array of a
+    parameter exchanged, ``requires_grad``, hooks, attributes of Modules such as ``training``
+    or the p of a `Dropout`, gradients that are there or not, an optimizer that takes other
+    parameters or other state. At most eight are kept. Numbers in Tensors and Values, and
+    rates and other settings of optimizers, may change at any time.
 
     Args:
         function: takes arrays, Tensors, Values, other hashable arguments, and tuples, lists
-            and dicts of them; arrays come in as Tensors. It returns such a structure, or
-            None.
+            and dicts of them. Arrays come in as Tensors, and all of these as copies, so what
+            it writes into them is not seen outside; their gradients are. It returns such a
+            structure, or None.
 
     Returns:
         A function that returns copies of what the function returned, outside any graph.
         Gradients of parameters are left as after the function itself; their arrays are
-        written again by the next call.
+        written again by the next call. A jitted function that is called by another is a part
+        of that one.
 
     Raises:
         RuntimeError: while recording, for what cannot be replayed, with the line: reading a
-            number (``item()``, ``float(t)``, ``t.numpy()``, a branch on it), random numbers
-            that are not drawn by an op.
-        TypeError: for an argument that is neither of these and not hashable.
+            number (``item()``, ``float(t)``, ``t.numpy()``, ``print(t)``, a branch on it),
+            random numbers that are not drawn by an op, loading a state, attributes of Modules
+            that are assigned. The function has then run up to there, as it would have by
+            itself, with what it has changed so far; nothing is recorded.
+            For an argument that is part of a graph, as none would lead back into it.
+        TypeError: for an argument or a result that is none of these; for a generator or
+            coroutine.
     """
     return Jitted(function)
 
@@ -64,32 +80,54 @@ class Jitted:
         program: the `Program` that the last call replayed or recorded; None before.
     """
 
-    most = 8  # recordings that are kept
+    most = 8           # recordings that are kept
+    most_seen = 64     # kinds of arguments that are remembered
 
     def __init__(self, function: Callable) -> None:
         if not callable(function):
             raise TypeError(f"jit expects a function; got {type(function).__name__}")
-        update_wrapper(self, function)
+        if getattr(function, "__code__", engine._NO_CODE).co_flags & engine._RUNS_LATER:
+            raise TypeError("jit cannot record a generator or coroutine, which runs after the "
+                            "call")
+        update_wrapper(self, function, updated=())
         self._function = function
-        self._recordings: list[tuple[Any, Program, Any]] = []  # the last used is the last
-        self._seen: set[Any] = set()
+        self._recordings: list[_Recording] = []  # the last used is the last
+        self._seen: dict[Any, None] = {}
         self._lock = RLock()
+        _locks.add(self._lock)
         self.program: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if engine._mode.tracer is not None:  # a part of another jitted function
+        mode = engine._mode
+        if mode.jitted:  # a part of another jitted function
+            args, kwargs = _arrays_as_nodes((args, kwargs))
             return self._function(*args, **kwargs)
-        leaves: list[Any] = []
-        key = (_signature((args, kwargs), leaves), engine._mode.recording)
         with self._lock:
+            last = self._recordings[-1] if self._recordings else None
+            if last is not None and not kwargs and last.takes(args, mode.recording):
+                return last.replay(args)
+            leaves: list[Any] = []
+            key = (_signature(args, leaves), _signature(kwargs, leaves)[1], mode.recording)
             found = self._find(key)
             if found is not None:
-                self.program, shape = found
-                return _filled(shape, iter(self.program.run(map(_plain, leaves))))
-            if key not in self._seen:
-                self._seen.add(key)
-                return self._function(*args, **kwargs)
-            return self._record(key, args, kwargs)
+                self.program = found.program
+                returned = found.replay(map(_plain, leaves))
+                _hand_back(leaves, found.program.given_now())
+                return returned
+            if key in self._seen:
+                return self._record(key, leaves, args, kwargs)
+            self._seen[key] = None
+            if len(self._seen) > self.most_seen:
+                del self._seen[next(iter(self._seen))]
+            return self._just_call(leaves, args, kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        """The function as a method of an object."""
+        return self if owner is None else MethodType(self, owner)
+
+    def __reduce__(self) -> tuple:
+        """Copy and pickle it without its recordings."""
+        return type(self), (self._function,)
 
     def clear(self) -> None:
         """Forget all recordings."""
@@ -98,46 +136,120 @@ class Jitted:
             self._seen.clear()
             self.program = None
 
-    def _find(self, key: Any) -> tuple[Program, Any] | None:
+    def _find(self, key: Any) -> _Recording | None:
         """The recording for this key that holds now, moved to the end."""
-        for i in range(len(self._recordings) - 1, -1, -1):
-            known, program, shape = self._recordings[i]
-            if known == key and program.fits():
+        for i, recording in enumerate(self._recordings):
+            if recording.key == key and recording.program.fits():
                 self._recordings.append(self._recordings.pop(i))
-                return program, shape
+                return recording
         return None
 
-    def _record(self, key: Any, args: Any, kwargs: Any) -> Any:
+    def _record(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, write down what it does, and keep that."""
         inputs: list[Any] = []
-        args, kwargs = _as_nodes((args, kwargs), inputs)
-        with Recorder() as recorder:
-            returned = self._function(*args, **kwargs)
         outputs: list[Any] = []
-        shape = _shape_of(returned, outputs)
+        nodes, options = _as_nodes((args, kwargs), inputs)
+        with Recorder(inputs) as recorder:
+            for x in (getattr(self._function, "__self__", None), *nodes, *options.values()):
+                if isinstance(x, Module):
+                    recorder.entered(x)
+            shape = _shape_of(self._run(nodes, options), outputs)
         program = Program(recorder, inputs, outputs)
-        for node, grad in program.gradients:
-            node._grad = program._load(grad)
+        _hand_back(leaves, program.given_now())
         self.program = program
-        self._recordings = [*self._recordings, (key, program, shape)][-self.most:]
-        return _filled(shape, iter(program.results()))
+        self._recordings.append(_Recording(key, program, shape, args))
+        del self._recordings[:-self.most]
+        return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
+
+
+    def _just_call(self, leaves: list[Any], args: Any, kwargs: Any) -> Any:
+        """Run the function, with arguments and results like those of a replay."""
+        inputs: list[Any] = []
+        args, kwargs = _as_nodes((args, kwargs), inputs)
+        outputs: list[Any] = []
+        shape = _shape_of(self._run(args, kwargs), outputs)
+        _hand_back(leaves, {i: x._grad for i, x in enumerate(inputs) if x._grad is not None})
+        return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
+
+    def _run(self, args: Any, kwargs: Any) -> Any:
+        """Call the function, in which other jitted ones are just called."""
+        engine._mode.jitted = True
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            engine._mode.jitted = False
+
+
+class _Recording:
+    """A program, the calls that it stands for, and what it returns.
+
+    Attributes:
+        key: what `_signature` says of the arguments.
+        arrays: if all arguments are arrays, shape and dtype of each; else None.
+        recording: whether the graph was recorded.
+        shape: what is returned, with holes for nodes.
+    """
+
+    def __init__(self, key: Any, program: Program, shape: Any, args: tuple) -> None:
+        self.key = key
+        self.program = program
+        self.shape = shape
+        self.recording = key[-1]
+        self.arrays = None
+        if all(type(x) is np.ndarray for x in args) and not key[1]:
+            self.arrays = [(x.shape, x.dtype) for x in args]
+
+    def takes(self, args: tuple, recording: bool) -> bool:
+        """Whether it stands for a call with these arguments, all arrays, and holds now."""
+        if self.arrays is None or len(args) != len(self.arrays) \
+                or recording is not self.recording:
+            return False
+        for x, (shape, dtype) in zip(args, self.arrays):
+            if type(x) is not np.ndarray or x.dtype != dtype or x.shape != shape:
+                return False
+        return self.program.fits()
+
+    def replay(self, inputs: Iterable[Any]) -> Any:
+        """Run the program, and return new nodes."""
+        results = self.program.run(inputs)
+        return _node(results[0]) if self.shape is _Hole else _filled(self.shape, iter(results))
+
+
+_locks: WeakSet = WeakSet()
+
+
+def _open_locks() -> None:
+    """Leave them open in a forked child, where the threads that held them are not."""
+    for lock in _locks:
+        lock._at_fork_reinit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_locks)
 
 
 # ---- arguments and results -------------------------------------------------------------
 
 
 def _signature(x: Any, leaves: list[Any]) -> Any:
-    """What a recording depends on of the arguments; arrays and nodes are added to leaves."""
+    """What a recording depends on of an argument; its arrays and numbers go to leaves."""
+    if type(x) is np.ndarray:
+        leaves.append(x)
+        return x.shape, x.dtype
     if isinstance(x, (tuple, list)):
         return type(x), tuple(_signature(item, leaves) for item in x)
     if isinstance(x, dict):
         return dict, tuple((name, _signature(item, leaves)) for name, item in x.items())
-    if isinstance(x, (np.ndarray, Tensor)):
+    if isinstance(x, Node):
+        if x._requires_grad and x._maker is not None and engine._mode.recording:
+            raise RuntimeError("a jitted function takes no node that is part of a graph, as no "
+                               f"gradient would lead back into it; got the result of "
+                               f"'{x.op_name}': detach() it")
         leaves.append(x)
-        return x.shape, x.dtype, getattr(x, "requires_grad", False)
-    if isinstance(x, Value):
+        return type(x), getattr(x, "shape", None), getattr(x, "dtype", None), x._requires_grad
+    if isinstance(x, np.ndarray):
         leaves.append(x)
-        return Value
+        return x.shape, x.dtype
     try:
         hash(x)
     except TypeError:
@@ -148,48 +260,72 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
 
 def _as_nodes(x: Any, inputs: list[Any]) -> Any:
     """The arguments with nodes of their own in place of arrays and nodes."""
-    if isinstance(x, (tuple, list)):
-        return type(x)(_as_nodes(item, inputs) for item in x)
-    if isinstance(x, dict):
-        return {name: _as_nodes(item, inputs) for name, item in x.items()}
-    if isinstance(x, (np.ndarray, Tensor)):
-        inputs.append(Tensor(_plain(x)))
-        return inputs[-1]
+    if isinstance(x, (tuple, list, dict)):
+        return _mapped(x, lambda item: _as_nodes(item, inputs))
     if isinstance(x, Value):
-        inputs.append(Value(x._data, requires_grad=False))
+        inputs.append(Value(x._data, x._requires_grad))
+        return inputs[-1]
+    if isinstance(x, (np.ndarray, Tensor)):
+        inputs.append(Tensor(_plain(x), None, getattr(x, "_requires_grad", False)))
         return inputs[-1]
     return x
+
+
+def _arrays_as_nodes(x: Any) -> Any:
+    """The arguments with Tensors in place of arrays, which keep their memory."""
+    if isinstance(x, (tuple, list, dict)):
+        return _mapped(x, _arrays_as_nodes)
+    return as_tensor(x) if isinstance(x, np.ndarray) else x
+
+
+def _mapped(x: Any, function: Callable) -> Any:
+    """The same kind of container with what the function makes of the items."""
+    if isinstance(x, dict):
+        return {name: function(item) for name, item in x.items()}
+    make = getattr(x, "_make", type(x))  # that of a named tuple
+    return make(map(function, x))
 
 
 def _plain(x: Any) -> Any:
     return x._data if isinstance(x, Node) else x
 
 
+def _hand_back(given: list[Any], grads: dict[int, Any]) -> None:
+    """Add the gradients of the function's own inputs to those of the arguments."""
+    for i, g in grads.items():
+        with engine._lock, engine.no_grad():
+            engine._accumulate(given[i], given[i]._plain_grad(g))
+
+
 class _Hole:
     """Stands for an output in a returned structure."""
 
 
+_CONSTANTS = (type(None), bool, int, float, complex, str, bytes, np.generic, np.ndarray)
+
+
 def _shape_of(x: Any, outputs: list[Any]) -> Any:
     """The returned structure with holes for its nodes, which are added to outputs."""
-    if isinstance(x, (tuple, list)):
-        return type(x)(_shape_of(item, outputs) for item in x)
-    if isinstance(x, dict):
-        return {name: _shape_of(item, outputs) for name, item in x.items()}
+    if isinstance(x, (tuple, list, dict)):
+        return _mapped(x, lambda item: _shape_of(item, outputs))
     if isinstance(x, Node):
         outputs.append(x)
         return _Hole
+    if not isinstance(x, _CONSTANTS):
+        raise TypeError("a jitted function returns Tensors, Values, plain numbers and tuples, "
+                        f"lists and dicts of them, or None; got {type(x).__name__}")
     return x
 
 
 def _filled(shape: Any, results: Iterator[Any]) -> Any:
     """The structure with the results in its holes, as nodes."""
-    if isinstance(shape, (tuple, list)):
-        return type(shape)(_filled(item, results) for item in shape)
-    if isinstance(shape, dict):
-        return {name: _filled(item, results) for name, item in shape.items()}
+    if isinstance(shape, (tuple, list, dict)):
+        return _mapped(shape, lambda item: _filled(item, results))
     if shape is _Hole:
-        result = next(results)
-        if isinstance(result, float):
-            return Value(result, requires_grad=False)
-        return Tensor._wrap(result, [result])
+        return _node(next(results))
     return shape
+
+
+def _node(result: Any) -> Any:
+    """A result as a Value or a Tensor."""
+    return engine.kinds[type(result)](result, [result])

@@ -11,7 +11,10 @@ It imports the engine, the skins and NumPy.
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +23,14 @@ import numpy as np
 from .. import engine
 from ..engine import Node, Op
 from ..kernels.groups import root
+from ..nn.module import unchanged
+from ..tensor import Tensor
 from ..value import Value
 
-__all__ = ["Entry", "Recorder", "Register", "Step", "Update", "Write"]
+__all__ = ["Entry", "Pass", "Recorder", "Register", "Step", "Update", "Write", "same_traits",
+           "traits"]
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 class Register(NamedTuple):
@@ -57,6 +63,20 @@ class Write(NamedTuple):
     source: Any
 
 
+class Pass(NamedTuple):
+    """A kernel, other than an optimizer's, that changes arrays in place.
+
+    Attributes:
+        kernel: its name.
+        columns: the arrays that it takes.
+        scalars: numbers, registers, and functions that return a number.
+    """
+
+    kernel: str
+    columns: list
+    scalars: tuple
+
+
 class Update(NamedTuple):
     """A step of an optimizer: one call of its kernel.
 
@@ -76,38 +96,53 @@ class Update(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An optimizer counts a step."""
+    """An optimizer counts a step; so many groups it had."""
 
     optimizer: Any
+    groups: int
 
 
 class Recorder:
     """What one call of a function did.
 
     Attributes:
-        entries: `Entry`, `Write` and `Update`, in order.
+        entries: `Entry`, `Write`, `Pass`, `Update` and `Step`, in order.
         numbers: of each register, as recorded.
         leaves: Values whose register holds what their number is at the start of a call.
         states: pairs of a Tensor that the function found and its array.
-        modules: pairs of a Module that was called and whether it trained.
-        gradients: nodes whose ``.grad`` was touched.
-        fresh: those that had no gradient when one was added.
-        sums: those whose old gradient was added to, and what held it: a Tensor or a register.
+        traits: pairs of a node or Module that it found and its `traits`.
+        gradients: nodes whose ``.grad`` it changed, and what that is in the end: None, a
+            Tensor, a number or a register.
+        fresh: nodes that it expects to have no gradient at the start.
+        sums: those that it expects to have one, and what holds it: a Tensor of the
+            recording's own, or a register.
+        given: the gradients of its arguments in the end, likewise, by their number.
+        cells: of the Tensors that it changed in place, to be stamped.
+        after: functions to be called at the end of each replay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Iterable[Node] = ()) -> None:
         self.entries: list[Any] = []
         self.numbers: list[float] = []
         self.leaves: list[tuple[Value, Register]] = []
         self.states: dict[int, tuple[Node, np.ndarray]] = {}
-        self.modules: dict[int, tuple[Any, bool]] = {}
-        self.gradients: dict[Node, None] = {}
+        self.traits: dict[int, tuple[Any, list]] = {}
+        self.gradients: dict[Node, Any] = {}
         self.fresh: dict[Node, None] = {}
         self.sums: dict[Node, Any] = {}
+        self.given: dict[int, Any] = {}
+        self.cells: dict[int, list[int]] = {}
+        self.after: list[Callable[[], Any]] = []
+        self._inputs = list(inputs)
         self._registers: dict[int, Register] = {}
-        self._found: set[int] = set()
         self._made: dict[int, np.ndarray] = {}
+        self._constants: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._borrowed: dict[int, np.ndarray] = {}
+        self._modes: dict[int, tuple[Any, bool]] = {}
+        self._scheduled: set[int] = set()
         self._kept: list[Any] = []     # so that no id is used twice
+        for x in self._inputs:
+            self._makes(x)
 
     def __enter__(self) -> Recorder:
         # all is kept until the end: collectors would search it again and again for nothing
@@ -116,10 +151,31 @@ class Recorder:
         engine._mode.tracer = self
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: Any, *exception: object) -> None:
         engine._mode.tracer = None
         if self._collects:
             gc.enable()
+        if kind is None:
+            self._finish()
+        for node in (*self.gradients, *self.sums):
+            if isinstance(node, Value):
+                node._grad = getattr(node._grad, "_data", node._grad)
+
+    def _finish(self) -> None:
+        """Note what gradients are in the end, and what constants were overwritten."""
+        for node in self.gradients:
+            self.gradients[node] = self._gradient(node)
+        for i, x in enumerate(self._inputs):
+            if x._grad is not None:
+                self.given[i] = self._gradient(x)
+        for array, before in self._constants.values():
+            if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
+                self.entries.insert(0, Write(array, ..., before))
+        for module, mode in self._modes.values():
+            self.after.append(partial(setattr, module, "training", mode))
+
+    def _gradient(self, node: Node) -> Any:
+        return self.seen(node._grad) if isinstance(node, Value) else node._grad
 
     # ---- what others tell it -----------------------------------------------------------
 
@@ -133,18 +189,52 @@ class Recorder:
         output = result._data
         if id(root(output)) in {id(root(x)) for x in known if isinstance(x, np.ndarray)}:
             return  # a view, which holds what its base holds
-        self._made[id(root(output))] = output
-        self._kept.append(output)
+        self._makes(result)
         self.entries.append(Entry(op, known, static, output))
 
-    def created(self, value: Value) -> None:
-        """The function itself made a Value, which is the same number at each call."""
-        self._new_register(value)
+    def created(self, node: Node) -> None:
+        """The function itself made a node of numbers that are the same at each call."""
+        self._makes(node)
+        if isinstance(node, Tensor):
+            array = node._data
+            self._constants[id(root(array))] = array, array.copy()
+
+    def borrowed(self, node: Node) -> None:
+        """The function made a Tensor that shares memory with an array."""
+        if id(root(node._data)) not in self._made:
+            self._borrowed[id(root(node._data))] = node._data
 
     def wrote(self, target: Node, index: Any, source: Any) -> None:
         """Numbers were copied into an array."""
-        self.seen(target)
-        self.entries.append(Write(target._data, index, self.seen(source)))
+        array = self.seen(target)
+        if id(root(array)) in self._borrowed:
+            self.refuse("writing into as_tensor(array)", "a replay cannot know whether the "
+                        "array is a new one each time; make a Tensor of it")
+        constant, before = self._constants.pop(id(root(array)), (None, None))
+        if constant is not None:
+            self.entries.insert(0, Write(constant, ..., before))
+        self.entries.append(Write(array, index, self.seen(source)))
+
+    def changed(self, cells: Iterable[list[int]]) -> None:
+        """Tensors with these cells were changed in place."""
+        self.cells.update((id(cell), cell) for cell in cells)
+
+    def passed(self, kernel: str, columns: list, scalars: Iterable[Any]) -> None:
+        """A kernel changed arrays in place."""
+        self._kept.append(columns)
+        known = tuple(map(self.seen, scalars))
+        self.entries.append(Pass(kernel, columns, known))
+
+    # ---- optimizers and schedules ------------------------------------------------------
+
+    def steps(self, optimizer: Any) -> None:
+        """An optimizer begins a step, for which it looks at all gradients."""
+        if id(optimizer) in self._scheduled:
+            self.refuse("a step of an optimizer behind one of its scheduler", "a replay "
+                        "changes rates at its end; call scheduler.step() last, or outside")
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                self.finds(p)
 
     def updated(self, optimizer: Any, group: int, batch: Any) -> None:
         """A kernel updated the parameters of a batch."""
@@ -159,28 +249,59 @@ class Recorder:
 
     def stepped(self, optimizer: Any) -> None:
         """An optimizer has taken a step."""
-        self.entries.append(Step(optimizer))
+        self.entries.append(Step(optimizer, len(optimizer.param_groups)))
+
+    def schedules(self, scheduler: Any) -> None:
+        """A scheduler has set rates."""
+        self._scheduled.add(id(scheduler.optimizer))
+        self.repeats(scheduler.step)
+
+    def repeats(self, function: Callable[[], Any]) -> None:
+        """What the function does is done again at the end of each replay."""
+        self.after.append(function)
+
+    # ---- Modules -----------------------------------------------------------------------
 
     def entered(self, module: Any) -> None:
         """A Module is called."""
-        self.modules.setdefault(id(module), (module, module.training))
+        if id(module) not in self.traits:
+            self.traits[id(module)] = module, traits(module, id(module) in self._modes)
+
+    def assigns(self, module: Any, name: str, value: Any) -> None:
+        """An attribute of a Module is about to be replaced."""
+        if name != "training":
+            self.refuse(f"assigning .{name} of {type(module).__name__}", "a replay assigns "
+                        "nothing; return it, or write into a buffer, as in buffer[...] = x")
+        self._modes[id(module)] = module, value
+
+    # ---- gradients ---------------------------------------------------------------------
+
+    def finds(self, node: Node) -> None:
+        """The gradient of a node is looked at."""
+        known = node in self.gradients or node in self.fresh or node in self.sums
+        if known or self.made(node):
+            return
+        if node._grad is None:
+            self.fresh[node] = None
+            return
+        if isinstance(node, Value):
+            node._grad = Value(node._grad)
+            self.sums[node] = self._register(node._grad)
+            return
+        if node._grad._maker is not None:
+            self.refuse("a gradient with a graph from outside", "detach() it first")
+        place = node._grad = self.sums[node] = Tensor(node._grad._data)
+        del self._constants[id(place._data)]  # each replay copies a gradient there
 
     def clears(self, node: Node) -> None:
         """The gradient of a node is replaced, or dropped."""
-        self.gradients[node] = None
+        if not self.made(node):
+            self.gradients[node] = None
 
     def accumulates(self, node: Node) -> None:
         """A gradient is added to that of a node."""
-        if node in self.gradients or self.made(node):
-            return
-        self.gradients[node] = None
-        if node._grad is None:
-            self.fresh[node] = None
-        elif isinstance(node, Value):
-            node._grad = Value(node._grad)
-            self.sums[node] = self._new_register(node._grad)
-        else:
-            self.sums[node] = node._grad
+        self.finds(node)
+        self.clears(node)
 
     def refuse(self, what: str, why: str) -> None:
         """Raise for something that a replay could not do."""
@@ -194,22 +315,30 @@ class Recorder:
             return self._register(x)
         if isinstance(x, Node):
             array = x._data
-            if id(root(array)) not in self._made:
-                self.states.setdefault(id(x), (x, array))
+            if id(root(array)) not in self._made and id(x) not in self.states:
+                self.states[id(x)] = x, array
+                self.traits[id(x)] = x, traits(x)
             return array
         return x
 
     def made(self, node: Node) -> bool:
         """Whether a node's data was made while recording."""
         if isinstance(node, Value):
-            return id(node) in self._registers and id(node) not in self._found
+            return id(node) in self._registers and id(node) not in self.traits
         return id(root(node._data)) in self._made
+
+    def _makes(self, node: Node) -> None:
+        """The function made a node."""
+        if isinstance(node, Value):
+            self._new_register(node)
+        else:
+            self._made[id(root(node._data))] = node._data
 
     def _register(self, value: Value) -> Register:
         """The register of a Value; one that the function found is a leaf."""
         if id(value) not in self._registers:
             self.leaves.append((value, self._new_register(value)))
-            self._found.add(id(value))
+            self.traits[id(value)] = value, traits(value)
         return self._registers[id(value)]
 
     def _new_register(self, value: Value) -> Register:
@@ -217,6 +346,33 @@ class Recorder:
         self.numbers.append(value._data)
         self._kept.append(value)
         return register
+
+
+# ---- what a recording takes for granted ------------------------------------------------
+
+
+def traits(x: Any, without_mode: bool = False) -> list:
+    """What a recording takes for granted of a node or a Module, in a list to be compared."""
+    if isinstance(x, Node):
+        return [x._requires_grad, *(x._hooks or ())]
+    names = {name: held for name, held in vars(x).items() if name != "training"}
+    return [None if without_mode else x.training, *_unfolded(names)]
+
+
+def same_traits(x: Any, before: list) -> bool:
+    """Whether a node or a Module still is what it was."""
+    now = traits(x, without_mode=before[0] is None)
+    return len(now) == len(before) and all(map(unchanged, before, now))
+
+
+def _unfolded(x: Any) -> list:
+    """All that a container holds, and containers in it; or x alone."""
+    if isinstance(x, dict):
+        return [dict, len(x), *(item for pair in x.items() for item in
+                                (pair[0], *_unfolded(pair[1])))]
+    if isinstance(x, (list, tuple)):
+        return [type(x), len(x), *(part for item in x for part in _unfolded(item))]
+    return [x]
 
 
 def where() -> str:

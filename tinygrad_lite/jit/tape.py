@@ -55,6 +55,10 @@ def _relu(put: Put, a: Any) -> Register:
     return put("maximum", a, 0.0)
 
 
+def _relu_slope(put: Put, a: Any, b: Any) -> Register:
+    return put("multiply", a, put("greater", b, 0.0))
+
+
 def _clip(put: Put, a: Any, min: Any, max: Any) -> Register:
     if min is not None and max is not None:
         return put("clip", a, min, max)
@@ -101,7 +105,8 @@ _SAME = (ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.abs,
          ops.exp, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
          ops.equal, ops.not_equal, ops.less, ops.less_equal, ops.greater, ops.greater_equal,
          ops.maximum, ops.minimum, ops.where, activations.erf)
-_STEPS = {ops.power: _power, ops.relu: _relu, ops._clip: _clip, activations.step: _step,
+_STEPS = {ops.power: _power, ops.relu: _relu, ops._relu_slope: _relu_slope,
+          ops._clip: _clip, activations.step: _step,
           activations.leaky_relu: _leaky_relu, activations.hardtanh: _hardtanh,
           activations.elu: _elu, activations.softplus: _softplus, activations.silu: _silu,
           activations.gelu: _gelu}
@@ -120,7 +125,7 @@ def is_scalar(entry: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    return (type(x) is Register or isinstance(x, float)
+    return (type(x) is Register or isinstance(x, float) or x is None  # a bound left out
             or isinstance(x, int) and -LARGEST < x < LARGEST)
 
 

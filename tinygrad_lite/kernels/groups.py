@@ -42,21 +42,24 @@ def checked(kernel: str, columns: Columns, cache: dict) -> "Group":
     An array is checked when it is first seen. One whose layout or flags are changed in place
     afterwards (``w.shape = ...``, ``w.flags.writeable = False``) is not noticed. A column that
     is a tuple, and comes again, is known at once, for its arrays cannot have been exchanged;
-    so are all columns at once in the same tuple as before.
+    so are all columns at once if they come in the same tuple as before.
     """
     group = cache.get(kernel)
-    if group is None or not group.fits(columns):
+    if group is None or columns is not group.given and not group.fits(columns):
         group = cache[kernel] = Group(kernel, columns)
     return group
 
 
-def plain_scalars(kernel: str, scalars: dict[str, Any]) -> list[float]:
-    """The kernel's scalars in the order of its arguments, as Python floats and bools.
+def plain_scalars(kernel: str, scalars: Sequence[Any]) -> list[float]:
+    """The kernel's scalars as Python floats and bools.
 
     A NumPy scalar would not do: times a float32 array, np.float64 gives a float64 array.
     """
-    values = [scalars[name] for name in KERNELS[kernel].scalars]
-    return [value if isinstance(value, bool) else float(value) for value in values]
+    names = KERNELS[kernel].scalars
+    if len(scalars) != len(names):
+        raise ValueError(f"{kernel} takes {len(names)} scalars ({', '.join(names)}), "
+                         f"got {len(scalars)}")
+    return [value if isinstance(value, bool) else float(value) for value in scalars]
 
 
 class Group:
@@ -64,9 +67,9 @@ class Group:
 
     Attributes:
         kernel: the kernel's name.
-        columns: the arrays for each letter of the kernel, none for one left out. A column
-            that is only read, such as that of the gradients, is replaced whenever an array of
-            it was exchanged; the others stay.
+        columns: the arrays for each letter of the kernel, none for one left out. Where an
+            array that is only read was exchanged, such as a gradient, this is a new tuple
+            with a new column; the other columns stay.
         dtype: the one dtype of all arrays.
         read, written: positions of the columns that are only read, and of the others.
         seen: the columns as they were given, with `COPIED` for an array that was copied.
@@ -87,7 +90,7 @@ class Group:
         self.kernel = kernel
         self.read = [i for i, letter in enumerate(row.arrays) if letter in row.reads]
         self.written = [i for i in range(len(columns)) if i not in self.read and columns[i]]
-        self.columns: list[Sequence[np.ndarray]] = [tuple(column) for column in columns]
+        self.columns: tuple[Sequence[np.ndarray], ...] = tuple(map(tuple, columns))
         self.dtype = common_dtype(self.name(0, 0), self.columns[0])
         self.check_written_columns()
         self.seen: list[Sequence[Any]] = list(self.columns)
@@ -102,8 +105,6 @@ class Group:
 
     def fits(self, columns: Columns) -> bool:
         """Check the columns of another call; False if other arrays are to be written."""
-        if columns is self.given:
-            return True
         if len(columns) != len(self.seen):
             return False
         exchanged = []
@@ -142,11 +143,14 @@ class Group:
 
     def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
         """Check the arrays of a column that is only read, and take them for the last ones."""
+        seen: tuple[Any, ...]
         if self.are_plain(column):
-            self.seen[i] = self.columns[i] = tuple(column)
-            return
-        self.columns[i] = self.checked_reads(i, column)
-        self.seen[i] = [a if a is b else COPIED for a, b in zip(column, self.columns[i])]
+            used = seen = tuple(column)
+        else:
+            used = self.checked_reads(i, column)
+            seen = tuple([a if a is b else COPIED for a, b in zip(column, used)])
+        columns = (*self.columns[:i], used, *self.columns[i + 1:])
+        self.seen[i], self.columns = seen, columns  # at once, whatever interrupts this
 
     def are_plain(self, arrays: Sequence[Any]) -> bool:
         """Whether each array is laid out as its tensor is, in memory all of its own."""
@@ -156,7 +160,7 @@ class Group:
             return False
         return alike and self.owners.isdisjoint(map(id, arrays))
 
-    def checked_reads(self, i: int, arrays: Sequence[Any]) -> list[np.ndarray]:
+    def checked_reads(self, i: int, arrays: Sequence[Any]) -> tuple[np.ndarray, ...]:
         """The same arrays, C-contiguous, after the full check."""
         first = self.columns[0]
         letter = ROWS[self.kernel].arrays[i]
@@ -165,7 +169,7 @@ class Group:
             if not (is_kind(array, self.dtype, like.shape) and array.flags.aligned):
                 check_kind(self.name(i, k), array, self.dtype, like.shape)
                 check_aligned(self.name(i, k), array)
-        used = [a if a.flags.c_contiguous else a.copy() for a in arrays]
+        used = tuple(a if a.flags.c_contiguous else a.copy() for a in arrays)
         doubtful = [(self.name(i, k), a) for k, a in enumerate(used)
                     if self.written and not self.is_apart(a)]
         if doubtful:

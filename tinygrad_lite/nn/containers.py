@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from ..engine import turned
 from .module import Module
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
@@ -36,6 +37,7 @@ class _Container(Module):
                 raise KeyError(f"{type(self).__name__} expects names without dots that no "
                                f"attribute has; got {name!r}")
         vars(self).update(named)
+        turned()
 
 
 class Sequential(_Container):
@@ -129,7 +131,7 @@ class ModuleList(_Container):
         """Hold just these Modules, under the names that their places give them."""
         self._add({str(i): module for i, module in enumerate(modules)})
         for name in list(self._layers())[len(modules):]:
-            del vars(self)[name]
+            delattr(self, name)
 
     def _layers(self) -> dict[str, Module]:
         return {name: x for name, x in super()._layers().items() if name.isdigit()}
@@ -221,7 +223,7 @@ class ModuleDict(_Container):
     def clear(self) -> None:
         """Take out all Modules."""
         for name in self._layers():
-            del vars(self)[name]
+            delattr(self, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers())
@@ -238,4 +240,4 @@ class ModuleDict(_Container):
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        del vars(self)[key]
+        delattr(self, key)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import Node, _mode, no_grad
+from ..engine import Node, _mode, no_grad, refuse_to_read, refuse_to_replay, turned
 from ..tensor import Tensor
 from ..value import Value
 
@@ -84,7 +84,16 @@ class Module:
                             "expected nn.Parameter or None, or use load_state_dict")
         if name in self._buffers:
             value = _as_buffer(name, value)
+        if not unchanged(before, value):
+            turned()
+            if _mode.tracer is not None and (before is not None or name == "training"):
+                _mode.tracer.assigns(self, name, value)
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        refuse_to_replay(f"deleting .{name}", "a replay deletes nothing")
+        turned()
+        super().__delattr__(name)
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a buffer: numbers that belong to the Module's state, but that no gradient trains.
@@ -210,6 +219,7 @@ class Module:
         under each of its names. Where PyTorch hands out its own tensors, these are copies: a
         state that was kept does not change under further training.
         """
+        refuse_to_read("state_dict()")
         return {name: np.array(parameter._data) for name, parameter in self._places()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True
@@ -230,6 +240,7 @@ class Module:
                 are no real numbers or of another shape; all are listed, nothing is changed.
             TypeError: if `state` is not a mapping.
         """
+        refuse_to_replay("load_state_dict()", "a replay takes no state; call it outside")
         if not isinstance(state, Mapping):
             raise TypeError("load_state_dict expects a dict of names and arrays; got "
                             f"{type(state).__name__}")
@@ -262,6 +273,15 @@ class Module:
             return f"{type(self).__name__}({', '.join(lines)})"
         body = "\n".join(lines + children).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def unchanged(before: Any, now: Any) -> bool:
+    """Whether an attribute is the same object as before, or an equal plain one."""
+    return before is now or (type(before) is type(now) and isinstance(now, _PLAIN)
+                             and before == now)
+
+
+_PLAIN = (bool, int, float, complex, str, bytes)
 
 
 # ---- the walk --------------------------------------------------------------------------

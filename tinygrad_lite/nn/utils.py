@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import passes
-from ..engine import Node, no_grad
-from ..functions import concatenate
-from ..tensor import Tensor
+from .. import ops, passes
+from ..engine import Node, _mode, no_grad, refuse_to_read
+from ..functions import concatenate, split
+from ..tensor import Tensor, as_tensor
 from ..value import Value
 
 __all__ = [
@@ -48,14 +48,18 @@ def clip_grad_norm_(parameters: Node | Iterable[Node], max_norm: float,
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_ expects max_norm of 0 or more; got {max_norm}")
     norm = passes.gradient_norm(given, float(norm_type))
+    if error_if_nonfinite:
+        refuse_to_read("clip_grad_norm_(error_if_nonfinite=True)")
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the total norm of order {norm_type} of the gradients is {norm}: "
                            "they cannot be clipped; leave error_if_nonfinite=False to scale "
                            "them all the same")
     factor = max_norm / (norm + 1e-6)
-    if not factor >= 1:  # nan as well, which then is in every gradient
+    if _mode.tracer is not None:
+        passes.scale_gradients(given, ops.minimum(factor, 1.0))
+    elif not factor >= 1:  # nan as well, which then is in every gradient
         passes.scale_gradients(given, factor)
-    return Tensor(norm, np.float64)
+    return _as_tensor(norm)
 
 
 def clip_grad_value_(parameters: Node | Iterable[Node], clip_value: float) -> None:
@@ -84,8 +88,14 @@ def get_total_norm(tensors: Node | Iterable[Node], norm_type: float = 2.0) -> Te
     Returns:
         A Tensor of no axes in float64.
     """
-    return Tensor(passes.norm([x._data for x in _as_list(tensors)], float(norm_type)),
-                  np.float64)
+    return _as_tensor(passes.norm(_as_list(tensors), float(norm_type)))
+
+
+def _as_tensor(norm: Any) -> Tensor:
+    """A norm, which is a float, or a Value while a function is recorded, as a Tensor."""
+    if isinstance(norm, Value):
+        return ops.reshape(norm * np.ones(1), shape=())  # which makes it float64
+    return Tensor(norm, np.float64)
 
 
 def parameters_to_vector(parameters: Iterable[Any]) -> Tensor:
@@ -100,13 +110,13 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
         ValueError: if the vector is not as long as all parameters together.
     """
     given = list(parameters)
-    numbers = np.asarray(vec)
+    numbers = as_tensor(vec if isinstance(vec, Tensor) else np.asarray(vec)).detach()
     sizes = [p.size for p in given]
     if numbers.shape != (sum(sizes),):
         raise ValueError(f"vector_to_parameters expects a vector of {sum(sizes)} numbers, as "
                          f"many as the parameters have; got shape {numbers.shape}")
     with no_grad():
-        for p, part in zip(given, np.split(numbers, np.cumsum(sizes)[:-1])):
+        for p, part in zip(given, split(numbers, np.cumsum(sizes)[:-1].tolist())):
             p[...] = part.reshape(p.shape)
 
 

@@ -55,5 +55,6 @@ class Adadelta(Optimizer):
         check_range("epsilon value", group["eps"])
         check_range("weight_decay value", group["weight_decay"])
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        return dict(group)
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        return (group["lr"], group["rho"], group["eps"], group["weight_decay"],
+                group["maximize"])

@@ -62,6 +62,6 @@ class Adagrad(Optimizer):
     def _initial(self, group: Mapping[str, Any], letter: str) -> float:
         return group["initial_accumulator_value"]
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
         lr = group["lr"] / (1 + (step - 1) * group["lr_decay"])
-        return {**group, "lr": lr, **eps_places(group)}
+        return lr, *eps_places(group), group["weight_decay"], group["maximize"]

@@ -71,11 +71,10 @@ class Adam(Optimizer):
     def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
         return self.letters if group["amsgrad"] else ("m", "v", None)
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
         beta1, beta2 = group["betas"]
         c1 = 1 - beta1 ** step
         c2 = 1 - beta2 ** step
         eps = group["eps"] / math.sqrt(c2) if group["eps_hat"] else group["eps"]
-        return {"lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": eps,
-                "weight_decay": group["weight_decay"], "shrink": 1.0,
-                "maximize": group["maximize"], "c1": c1, "c2": c2}
+        return (group["lr"], beta1, beta2, eps, group["weight_decay"], 1.0,
+                group["maximize"], c1, c2)

@@ -45,6 +45,6 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, eps_hat=eps_hat,
                          maximize=maximize, backend=backend)
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        shrink = 1 - group["lr"] * group["weight_decay"]
-        return {**super()._scalars(group, step, fresh), "weight_decay": 0.0, "shrink": shrink}
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        lr, beta1, beta2, eps, decay, _, *rest = super()._scalars(group, step, fresh)
+        return lr, beta1, beta2, eps, 0.0, 1 - lr * decay, *rest

@@ -7,18 +7,15 @@ gradient at some step is behind, and has a batch of its own from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-from ..engine import Node, mark_changed
+from ..engine import Node, mark_changed, turned
 from ..value import Value
 
 __all__ = ["Batch", "Plan", "State"]
-
-_DATA = attrgetter("_data")
-_GRADIENT = attrgetter("_grad._data")
 
 
 class State:
@@ -72,8 +69,9 @@ class Batch:
         states: the state of each; they share one count of steps.
         fresh: whether some of their arrays have only just been made.
         columns: what the kernel takes: weights, gradients, then the arrays of the states by
-            letter, none for one left out. A column is a new tuple if, and only if, one of its
-            arrays was exchanged: so the kernels know the others at once.
+            letter, none for one left out. They are the same tuple as long as no array was
+            exchanged, and otherwise a new one with the other columns of before: so the
+            kernels know at once what they have seen.
         cache: what the kernels keep for this batch.
     """
 
@@ -89,6 +87,7 @@ class Batch:
         self._pack = pack
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
         unknown = (None,) * len(params)
+        self._known: list[tuple] = [(p, None, None) for p in params]  # with what they held
         self.columns: tuple[tuple, ...] = (unknown, unknown, *(
             tuple(s.arrays[x] for s in states) if x else () for x in letters))
 
@@ -103,21 +102,32 @@ class Batch:
         Raises:
             AttributeError: if a Tensor has no gradient.
         """
-        w, g, *rest = self.columns
-        if self._pack.values:  # their views hold what `Pack.load` copied
-            views = [self._pack.views.get(p) or (p._data, p._grad._data) for p in self.params]
-            self.columns = (tuple(w for w, _ in views), tuple(g for _, g in views), *rest)
-            return
-        if not all(map(is_, map(_DATA, self.params), w)):
-            w = tuple(map(_DATA, self.params))
-            self.columns = (w, g, *rest)
-        if not all(map(is_, map(_GRADIENT, self.params), g)):
-            self.columns = (w, tuple(map(_GRADIENT, self.params)), *rest)
+        for p, w, g in self._known:
+            if p._data is not w or p._grad._data is not g:
+                self._take()
+                break
 
-    def finish(self) -> None:
+    def _take(self) -> None:
+        """Make the columns of weights and gradients anew."""
+        known, _, *rest = self.columns
+        views = self._pack.views  # of Values; they hold what `Pack.load` copied
+        if views:
+            w, g = zip(*[views.get(p) or (p._data, p._grad._data) for p in self.params])
+        else:
+            w = tuple([p._data for p in self.params])
+            g = tuple([p._grad._data for p in self.params])
+        columns = (known if all(map(is_, w, known)) else w, g, *rest)
+        taken = list(zip(self.params, w, g))
+        self.columns, self._known = columns, taken  # at once, whatever interrupts this
+
+    def count(self) -> None:
         """Count a step that was taken."""
         self._count[0] += 1
         self.fresh = False
+
+    def finish(self) -> None:
+        """Count a step that was taken, and say that it changed the parameters."""
+        self.count()
         mark_changed(*self._cells)
 
 
@@ -127,6 +137,7 @@ class Plan:
     def __init__(self, params: Sequence[Node]) -> None:
         self.params = params
         self.pack = Pack(params)
+        turned()
         self._letters: Sequence[str | None] = ()
         self._ready: list[Node] = []
         self.known: list[Batch] = []
@@ -154,6 +165,7 @@ class Plan:
         if letters != self._letters or not _same(ready, self._ready):
             found = [(p, *complete(group, letters, p)) for p in ready]
             self.known = self._split(found, letters)
+            turned()
             self._ready = ready
             self._letters = letters
             self._all_were_ready = len(ready) == len(self.params) and not self.pack.values

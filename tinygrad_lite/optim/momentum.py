@@ -63,5 +63,6 @@ class Momentum(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum; got "
                              f"momentum={group['momentum']}")
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        return dict(group)
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        return (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"],
+                group["maximize"])

@@ -15,7 +15,7 @@ from weakref import WeakSet
 import numpy as np
 
 from .. import kernels, passes
-from ..engine import Node, _mode, enable_grad
+from ..engine import Node, _mode, enable_grad, refuse_to_replay
 from ..kernels.groups import checked, plain_scalars
 from ..value import Value
 from .batches import Batch, Plan, State
@@ -71,8 +71,13 @@ class Optimizer:
         """Raise ValueError for a setting out of range."""
         raise NotImplementedError  # an abstract method: every optimizer has its own
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        """The kernel's scalars at this step, 1 at first; whether its state was just made."""
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        """The scalars of a step in the order of `kernels.table`.
+
+        Args:
+            step: 1 at first.
+            fresh: whether the state was just made.
+        """
         raise NotImplementedError  # likewise
 
     def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -103,6 +108,8 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         with self._lock:
+            if _mode.tracer is not None:
+                _mode.tracer.steps(self)
             body = kernels.body(self.backend)
             calls = self._calls()
             if len(calls) > 1:  # of a single one, update() itself checks all before it writes
@@ -129,7 +136,7 @@ class Optimizer:
         """The number of the group that a batch is part of."""
         return next(i for i, plan in enumerate(self._plans) if batch in plan.known)
 
-    def _calls(self) -> list[tuple[Batch, dict[str, Any]]]:
+    def _calls(self) -> list[tuple[Batch, tuple]]:
         """The calls of the kernel that make a step: a batch and the scalars for each."""
         if len(self._plans) != len(self.param_groups):
             self._follow_groups()
@@ -189,6 +196,7 @@ class Optimizer:
         if not isinstance(group, dict) or "params" not in group:
             raise TypeError("a parameter group is a dict with a 'params' entry; got "
                             f"{type(group).__name__}")
+        refuse_to_replay("add_param_group()", "a replay adds none; call it outside")
         given = [group["params"]] if isinstance(group["params"], Node) \
             else as_list(group["params"])
         params, names = split_names(given)
@@ -273,6 +281,8 @@ class Optimizer:
         A parameter is called by its name, if the optimizer was given names, and otherwise by
         its place in the order. Only numbers, strings, tuples and NumPy arrays are in it.
         """
+        refuse_to_replay("state_dict()", "it copies numbers that will be others at the next "
+                         "call; call it outside")
         self._follow_groups()
         key = dict(zip(self._ordered(), self._keys()))
         state = {}
@@ -296,6 +306,7 @@ class Optimizer:
             ValueError: if groups, parameters or shapes differ; nothing is changed then.
             TypeError: for a setting that this optimizer does not have, likewise.
         """
+        refuse_to_replay("load_state_dict()", "a replay takes no state; call it outside")
         self._follow_groups()
         groups = _saved_groups(state_dict)
         for group in groups:

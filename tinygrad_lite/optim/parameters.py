@@ -105,8 +105,6 @@ def check_betas(betas: Any) -> None:
         check_range(f"beta parameter at index {i}", beta, below=1.0)
 
 
-def eps_places(group: Mapping[str, Any]) -> dict[str, float]:
-    """eps where the group wants it, inside or outside the root; 0 at the other place."""
-    if group["eps_inside"]:
-        return {"inside": group["eps"], "outside": 0.0}
-    return {"inside": 0.0, "outside": group["eps"]}
+def eps_places(group: Mapping[str, Any]) -> tuple[float, float]:
+    """What is added inside the root, and outside: eps where the group wants it, else 0."""
+    return (group["eps"], 0.0) if group["eps_inside"] else (0.0, group["eps"])

@@ -70,5 +70,6 @@ class RMSprop(Optimizer):
     def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
         return "s", "a" if group["centered"] else None, "b" if group["momentum"] else None
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        return {**group, **eps_places(group)}
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        return (group["lr"], group["alpha"], *eps_places(group), group["momentum"],
+                group["weight_decay"], group["maximize"])

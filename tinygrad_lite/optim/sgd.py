@@ -64,5 +64,7 @@ class SGD(Optimizer):
     def _letters(self, group: Mapping[str, Any]) -> tuple[str | None, ...]:
         return self.letters if group["momentum"] else (None,)
 
-    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> dict[str, Any]:
-        return {**group, "dampening": 0.0} if fresh else dict(group)
+    def _scalars(self, group: Mapping[str, Any], step: int, fresh: bool) -> tuple:
+        dampening = 0.0 if fresh else group["dampening"]
+        return (group["lr"], group["momentum"], dampening, group["nesterov"],
+                group["weight_decay"], group["maximize"])

@@ -6,13 +6,13 @@ It imports the engine, the fused passes, the skins, `Module` and the callbacks.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import passes
-from ..engine import mark_changed
+from ..engine import _mode, mark_changed, no_grad
 from ..nn import Module
 from ..value import Value
 from .callbacks import Callback
@@ -79,12 +79,21 @@ class AveragedModel(Module, Callback):
         if not self.n_averaged:
             self.module.load_state_dict(model.state_dict())
         else:
-            n = self.n_averaged
-            decay = n / (n + 1) if self.decay is None else self.decay
-            _blend(list(averages.values()), list(weights.values()), decay)
-            for old, new in zip(self.module.buffers(), model.buffers()):
-                old.data = new.data
-        self.n_averaged += 1
+            _blend(list(averages.values()), list(weights.values()), self._share)
+            with no_grad():
+                for old, new in zip(self.module.buffers(), model.buffers()):
+                    old[...] = new
+        self._count()
+        if _mode.tracer is not None:
+            _mode.tracer.repeats(self._count)
+
+    def _share(self) -> float:
+        """How much of the mean stays at the next update."""
+        n = self.n_averaged
+        return n / (n + 1) if self.decay is None else self.decay
+
+    def _count(self) -> None:
+        vars(self)["n_averaged"] += 1
 
     # ---- as a callback -----------------------------------------------------------------
 
@@ -98,16 +107,16 @@ class AveragedModel(Module, Callback):
 
 
 def _shapes(parameters: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: np.shape(p.data) for name, p in parameters.items()}
+    return {name: np.shape(p._data) for name, p in parameters.items()}
 
 
-def _blend(averages: Sequence, weights: Sequence, decay: float) -> None:
-    """w <- decay w + (1 - decay) p for each pair of parameters."""
+def _blend(averages: Sequence, weights: Sequence, share: Callable[[], float]) -> None:
+    """w <- decay w + (1 - decay) p for each pair of parameters, where decay = share()."""
     tensors = []
     for w, p in zip(averages, weights):
         if isinstance(w, Value):
-            w.data = decay * w.data + (1 - decay) * p.data
+            w.data = share() * w.data + (1 - share()) * p.data
         else:
             tensors.append((w, p))
-    passes.average([w.data for w, _ in tensors], [p.data for _, p in tensors], decay)
+    passes.average([w._data for w, _ in tensors], [p._data for _, p in tensors], share)
     mark_changed(*[w._changed for w, _ in tensors])

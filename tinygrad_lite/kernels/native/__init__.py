@@ -10,12 +10,14 @@ from .library import ABI, get_num_threads, set_num_threads, set_simd, simd, simd
 from .losses import cross_entropy, cross_entropy_slope
 from .pooling import average, gather, max_pool, scatter, spread
 from .products import matmul, product
+from .program import Code, Update
 from .rows import add_rows, take_rows
 from .tape import tape
 from .update import square_sum, update
 
 __all__ = [
-    "ABI", "add_rows", "average", "batch_norm", "batch_norm_slopes", "col2im", "cross_entropy",
+    "ABI", "Code", "Update", "add_rows", "average", "batch_norm", "batch_norm_slopes",
+    "col2im", "cross_entropy",
     "cross_entropy_slope", "gather", "get_num_threads", "im2col", "matmul", "max_pool",
     "normalize", "product", "scatter", "set_num_threads", "set_simd", "simd", "simd_choices",
     "spread", "square_sum", "take_rows", "tape", "update",

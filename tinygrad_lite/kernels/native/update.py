@@ -6,31 +6,34 @@ exchanged, as gradients are at each step; a view keeps the array that it points 
 
 from collections.abc import Sequence
 from itertools import repeat
-from operator import itemgetter
+from struct import Struct
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
 
-from ..groups import Columns, Group, checked
-from ..table import KERNELS
+from ..groups import Columns, Group, checked, plain_scalars
+from ..table import KERNELS, ROWS
 from .library import POINTERS, ffi, lib
 
 __all__ = ["square_sum", "update"]
 
 IDS = {kernel: getattr(lib, f"TGL_{kernel.upper()}") for kernel in KERNELS}
-STRUCTS = {kernel: ffi.typeof(f"tgl_{kernel} *") for kernel in KERNELS}
-SCALARS = {kernel: itemgetter(*row.scalars) if len(row.scalars) > 1
-           else lambda scalars, name=row.scalars[0]: (scalars[name],)
-           for kernel, row in KERNELS.items()}
 DOUBLE = np.dtype(np.float64)
 TABLE = ffi.typeof("void *[]")
 
 
-def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) -> None:
+def update(kernel: str, columns: Columns, scalars: Sequence[Any], cache: dict) -> None:
     """Update a group of tensors; see `tinygrad_lite.kernels.numpy_arrays.update`."""
-    tables = tables_of(checked(kernel, columns, cache))
-    tables.scalars[0] = SCALARS[kernel](scalars)
-    lib.tgl_update(IDS[kernel], tables.is_double, tables.group, tables.scalars)
+    group = checked(kernel, columns, cache)
+    tables = group.tables
+    if tables is None or tables.columns is not group.columns:
+        tables = tables_of(group)
+    try:
+        tables.pack(tables.scalars, 0, *scalars)
+    except StructError:  # too few, or too many, or of other types
+        tables.pack(tables.scalars, 0, *plain_scalars(kernel, scalars))
+    lib.tgl_update(*tables.arguments)
 
 
 def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
@@ -42,13 +45,10 @@ def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
 
 def tables_of(group: Group) -> "Tables":
     """The group's tables, which point to the arrays that it holds now."""
-    tables = group.tables
-    if tables is None:
-        tables = group.tables = Tables(group)
-    for i in group.read:
-        if tables.arrays[i] is not group.columns[i]:
-            tables.take(i, group.columns[i])
-    return tables
+    if group.tables is None:
+        group.tables = Tables(group)
+    group.tables.follow(group.columns)
+    return group.tables
 
 
 class Tables:
@@ -57,34 +57,39 @@ class Tables:
     Attributes:
         is_double: whether the arrays are float64.
         group: the struct that points to the tables and sizes.
-        scalars: the struct of the kernel's scalars, written before each call; NULL if none.
-        arrays: for each letter the arrays that its table points into.
+        scalars: memory for the kernel's scalars, which are doubles, written before each call.
+        pack: writes them there.
+        arguments: of an update.
+        columns: the arrays that the tables point into.
     """
 
-    __slots__ = ("arrays", "group", "is_double", "letters", "pointer", "scalars", "sizes",
-                 "tables", "views")
+    __slots__ = ("arguments", "columns", "group", "is_double", "letters", "pack", "pointer",
+                 "scalars", "sizes", "tables", "views")
 
     def __init__(self, group: Group):
-        columns = group.columns
-        tensors = len(columns[0])
+        first = group.columns[0]
         self.is_double = group.dtype == DOUBLE
         self.pointer = POINTERS[group.dtype]
-        self.scalars = ffi.new(STRUCTS[group.kernel]) if group.kernel in STRUCTS else ffi.NULL
-        self.arrays: list[Any] = [None] * len(columns)
-        self.views: list[Any] = [None] * len(columns)
-        self.tables = [ffi.new(TABLE, tensors) if column else ffi.NULL for column in columns]
-        for i, column in enumerate(columns):
-            if column:
-                self.take(i, column)
+        self.columns: tuple[Any, ...] = ((),) * len(group.columns)
+        self.views: list[Any] = [None] * len(group.columns)
+        self.tables = [ffi.new(TABLE, len(column)) if column else ffi.NULL
+                       for column in group.columns]
         self.letters = ffi.new("void **[]", self.tables)
-        self.sizes = ffi.new("size_t[]", [array.size for array in columns[0]])
-        elements = sum(array.size for array in columns[0])
-        self.group = ffi.new("tgl_group *",
-                             (self.letters, self.sizes, tensors, elements))
+        self.sizes = ffi.new("size_t[]", [array.size for array in first])
+        elements = sum(array.size for array in first)
+        self.group = ffi.new("tgl_group *", (self.letters, self.sizes, len(first), elements))
+        count = len(ROWS[group.kernel].scalars)
+        numbers = ffi.new("double[]", count)
+        self.scalars = ffi.buffer(numbers)
+        self.pack = Struct(f"{count}d").pack_into
+        self.arguments = (IDS.get(group.kernel), self.is_double, self.group, numbers)
 
-    def take(self, i: int, arrays: Sequence[np.ndarray]) -> None:
-        """Point the table of letter i into these arrays."""
-        # A view is a pointer to the first element, and keeps the array alive.
-        self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
-        self.tables[i][0:len(arrays)] = self.views[i]
-        self.arrays[i] = arrays
+    def follow(self, columns: tuple[Sequence[np.ndarray], ...]) -> None:
+        """Point the tables into these arrays, where they do not yet."""
+        known, self.columns = self.columns, ((),) * len(columns)  # should this be interrupted
+        for i, arrays in enumerate(columns):
+            if arrays and arrays is not known[i]:
+                # A view is a pointer to the first element, and keeps the array alive.
+                self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
+                self.tables[i][0:len(arrays)] = self.views[i]
+        self.columns = columns

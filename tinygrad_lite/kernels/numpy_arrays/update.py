@@ -1,5 +1,6 @@
 """The update of a group of tensors in NumPy, one tensor after the other."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -16,7 +17,7 @@ BODIES = {kernel: getattr(optimizers if kernel in OPTIMIZERS else passes, kernel
           for kernel in KERNELS}
 
 
-def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) -> None:
+def update(kernel: str, columns: Columns, scalars: Sequence[Any], cache: dict) -> None:
     """Update a group of tensors in place by one step of ``kernel``.
 
     Every body has this function, with the same arguments and the same checks.
@@ -26,16 +27,16 @@ def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) 
         columns: one list of arrays for each array letter of the kernel (w, g, then state),
             none for an optional one that is left out. Tensor k is ``columns[0][k]``,
             ``columns[1][k]``, ...: arrays of one shape. All are float32 or all float64.
-        scalars: numbers by name, at least those that the kernel's row of the table names.
+        scalars: the numbers that the kernel's row of the table names, in its order.
         cache: a dict that belongs to the caller, one for each group of tensors, empty at
             first. It keeps what was checked, so that only new arrays are checked again. It
             also keeps the arrays of the last call alive. Not to be shared by threads.
 
     Raises:
-        TypeError: something is no array, or has another dtype or byte order.
+        TypeError: something is no array, or has another dtype or byte order; a scalar is no
+            number.
         ValueError: unknown kernel; shapes or counts differ; an array is misaligned; one to
             be written is read-only, not C-contiguous, or overlaps another.
-        KeyError: a scalar is missing.
         Whatever is raised, no array was changed.
     """
     group = checked(kernel, columns, cache)

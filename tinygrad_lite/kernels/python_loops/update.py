@@ -1,5 +1,6 @@
 """The update of a group of tensors in plain Python, on lists of floats."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ BODIES = {kernel: getattr(optimizers if kernel in OPTIMIZERS else passes, kernel
           for kernel in KERNELS}
 
 
-def update(kernel: str, columns: Columns, scalars: dict[str, Any], cache: dict) -> None:
+def update(kernel: str, columns: Columns, scalars: Sequence[Any], cache: dict) -> None:
     """Update a group of tensors in place; see `tinygrad_lite.kernels.numpy_arrays.update`.
 
     All tensors are computed before the first one is written.

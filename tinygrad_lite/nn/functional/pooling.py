@@ -52,7 +52,7 @@ def max_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
     y = y if was_batched else ops.squeeze(y, axis=0)
     if not return_indices:
         return y
-    return y, ops.astype(places.reshape(y.shape), dtype=np.int64)
+    return y, fused.places_of_largest(y, index=places)
 
 
 def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import rng
-from ...engine import no_grad
+from ...engine import no_grad, refuse_to_draw
 from ...tensor import Tensor
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def shape_to_draw(tensor: Tensor) -> tuple[int, ...]:
     if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f":
         raise TypeError("random initialisers fill Tensors of floating dtype; got "
                         f"{type(tensor).__name__} {getattr(tensor, 'dtype', '')}".rstrip())
+    refuse_to_draw("a random initialiser")
     return tensor.shape
 
 

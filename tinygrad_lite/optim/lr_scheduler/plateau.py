@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...engine import refuse_to_replay
 from ..optimizer import Optimizer
 from ..parameters import check_range
 from .scheduler import LRScheduler, per_group, whole
@@ -90,6 +91,8 @@ class ReduceLROnPlateau(LRScheduler):
         Raises:
             TypeError, ValueError: if `metrics` is not one number.
         """
+        refuse_to_replay("ReduceLROnPlateau.step()", "it reads a number that will be another "
+                         "one at the next call; call it outside")
         self._all_or_nothing(self._judge, float(metrics))
 
     def _judge(self, metric: float) -> None:

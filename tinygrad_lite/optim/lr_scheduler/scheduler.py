@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine import _mode
 from ..optimizer import Optimizer
 from ..parameters import check_range
 
@@ -111,6 +112,8 @@ class LRScheduler:
         """
         self._refuse_to_skip()
         self._all_or_nothing(self._advance)
+        if _mode.tracer is not None:
+            _mode.tracer.schedules(self)
 
     def _refuse_to_skip(self) -> None:
         if not self._started():

@@ -1,0 +1,114 @@
+"""What the experiments in this directory share: options, a look, a progress bar, data.
+
+It is not an experiment itself; each of the others is read from top to bottom without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tinygrad_lite import data
+from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
+
+try:
+    from tqdm import tqdm
+except ImportError:  # an extra; without it the printed lines tell how far it is
+    tqdm = None
+
+__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "new_figure", "options",
+           "panel", "progress", "save"]
+
+# One look for each method, in every picture: a colour that the colour-blind can tell from the
+# others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
+_NAMES = ("SGD", "Momentum", "AdaGrad", "RMSprop", "Adam", "Nesterov", "AdamW", "GD")
+_ORDER = (0, 1, 2, 3, 4, 5, 4, 7)
+_DASHES = ("-", "--", "-.", ":", "-", "--", "-.", "-")
+_MARKS = "os^DvPX*"
+LOOKS = {
+    name: dict(color=COLORS[color], linestyle=dash, marker=mark)
+    for name, color, dash, mark in zip(_NAMES, _ORDER, _DASHES, _MARKS, strict=True)
+}
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """End with one line; argparse would print its usage as well."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def options(doc, **more):
+    """The command line of an experiment: --seed, --out, --quick, and what `more` adds.
+
+    Args:
+        doc: the script's docstring; its first line is the help text.
+        more: for each further option the keyword arguments of ``add_argument``.
+    """
+    name = Path(sys.argv[0]).stem
+    parser = Parser(description=doc.partition("\n")[0])
+    add = parser.add_argument
+    add("--seed", type=int, default=0, metavar="N",
+        help="of all random numbers (default: %(default)s)")
+    add("--out", type=Path, default=Path("build", name), metavar="DIRECTORY",
+        help="where to put the pictures (default: %(default)s)")
+    add("--quick", action="store_true", help="a short form that only shows that it runs")
+    for option, settings in more.items():
+        add(f"--{option}", **settings)
+    chosen = parser.parse_args()
+    if chosen.seed < 0:
+        parser.error("--seed: expected 0 or more")
+    try:
+        chosen.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: {error.strerror}: {error.filename}")
+    return chosen
+
+
+def progress(steps, unit):
+    """The steps with a progress bar, if tqdm is there and a terminal shows it."""
+    return steps if tqdm is None else tqdm(steps, unit=unit, leave=False, disable=None)
+
+
+def digits():
+    """Digits of 8x8 pixels, as (images, labels) to learn from and to test."""
+    return data.digits("train"), data.digits("test")
+
+
+# ---- pictures --------------------------------------------------------------------------
+
+
+def panel(axes, title, x, y):
+    """Name a panel and its axes, and leave out what does not inform."""
+    axes.set_title(title, loc="left", color=INK, fontsize=12)
+    axes.set_xlabel(x, color=GREY)
+    axes.set_ylabel(y, color=GREY)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", length=0, labelcolor=GREY)
+    axes.spines[:].set_visible(False)
+
+
+def label_line(axes, line, text=None, dy=0):
+    """Write a line's name at its last point, in its colour, instead of a legend.
+
+    Args:
+        text: the name; by default the line's own label.
+        dy: points by which to move it up, where two names would meet.
+    """
+    x, y = np.asarray(line.get_xdata())[-1], np.asarray(line.get_ydata())[-1]
+    axes.annotate(text or line.get_label(), (x, y), xytext=(6, dy), va="center",
+                  textcoords="offset points", color=line.get_color(), fontsize=9,
+                  annotation_clip=False)
+
+
+def save(figure, directory, name):
+    """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
+    from matplotlib import rc_context
+
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(directory / f"{name}.png", dpi=110)
+        figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    print(f"pictures: {directory / name}.png and .svg")
