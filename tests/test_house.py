@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "tables": set(),
     "evaluation": {"engine", "nn", "tensor"},
     "plot": {"plot", "evaluation", "value"},
+    "programs": {"programs", "engine", "fused", "kernels", "nn", "ops", "tensor", "value"},
     "summary": {"engine", "evaluation", "nn", "rng", "tables"},
     "training": {"training", "engine", "evaluation", "nn", "optim", "passes", "plot", "tables",
                  "value"},
@@ -127,7 +128,7 @@ def test_code_lines_are_counted_right(tmp_path):
 
 def test_the_core_is_read_in_an_evening():
     lines = {name: code_lines(PACKAGE / f"{name}.py") for name in CORE}
-    assert sum(lines.values()) <= 1300, lines
+    assert sum(lines.values()) <= 1400, lines
 
 
 def test_every_module_says_what_it_is():

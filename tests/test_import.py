@@ -75,7 +75,7 @@ def test_names_that_are_imported_later_are_listed_from_the_start(package):
 
 
 @pytest.mark.parametrize("module", [
-    "checkpoint", "drawing", "plot", "training", "data.toy", "data.transforms",
+    "checkpoint", "drawing", "plot", "programs", "training", "data.toy", "data.transforms",
     "kernels.python_loops", "optim.lr_scheduler",
 ])
 def test_what_few_need_is_imported_later(module):

@@ -11,9 +11,9 @@ import tinygrad_lite as tg
 from tinygrad_lite import Value, kernels, ops
 from tinygrad_lite.engine import op
 from tinygrad_lite.fused import activations
-from tinygrad_lite.jit.recorder import Entry, Register
-from tinygrad_lite.jit.tape import Tape, is_scalar, with_tapes
 from tinygrad_lite.kernels.tape import INPUTS, OPERATIONS, runs
+from tinygrad_lite.programs.recorder import Entry, Register
+from tinygrad_lite.programs.tape import Tape, is_scalar, with_tapes
 
 BODIES = [name for name in kernels.BACKENDS if name != "c" or not kernels.why_not_c()]
 AWKWARD = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -2.5, 3.0, 20.5, -45.0, 710.0, 1e-300, 5e-324,

@@ -11,7 +11,6 @@ from .creation import arange, eye, full, ones, rand, randn, zeros
 from .engine import enable_grad, grad, no_grad, op
 from .functions import *  # noqa: F403  # the functions made of ops, likewise
 from .gradcheck import GradcheckError, gradcheck
-from .jit import jit
 from .kernels import backend, get_backend, get_num_threads, set_backend, set_num_threads
 from .later import later
 from .ops import *  # noqa: F403  # the whole table of functions, under its __all__
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from .checkpoint import CheckpointError, load, save
     from .drawing import draw
     from .evaluation import accuracy, confusion_matrix, evaluate, predict
+    from .programs.jit import jit
     from .training import AveragedModel, Callback, EarlyStopping, History, fit
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
 __getattr__, __dir__ = later(__name__, {
     "plot": "plot",
     "draw": "drawing",
+    "jit": "programs",
     **dict.fromkeys(["CheckpointError", "load", "save"], "checkpoint"),
     **dict.fromkeys(["accuracy", "confusion_matrix", "evaluate", "predict"], "evaluation"),
     **dict.fromkeys(["AveragedModel", "Callback", "EarlyStopping", "History", "fit"],
