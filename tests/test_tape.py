@@ -1,5 +1,6 @@
 """Tapes: scalar graphs that `tg.jit` replays, against the same functions as they stand."""
 
+import gc
 import math
 
 import numpy as np
@@ -502,3 +503,4 @@ def test_what_is_refused(function, message):
     with pytest.raises(RuntimeError, match=message):
         jitted()
     assert p.data == before
+    assert gc.isenabled()
