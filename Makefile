@@ -45,7 +45,7 @@ sanitize: $(VENV)/installed-test  ## test the C kernels under address and undefi
 	tests/test_kernels.py tests/test_loss_kernels.py tests/test_passes.py tests/test_optim.py \
 	tests/test_simd_of_layers.py tests/test_convolution.py tests/test_pooling.py \
 	tests/test_batchnorm.py tests/test_embedding.py tests/test_threads.py tests/test_matmul.py \
-	tests/test_products.py tests/test_losses.py
+	tests/test_products.py tests/test_losses.py tests/test_relu.py tests/test_tape.py tests/test_jit.py
 
 cross: $(VENV)/installed-test  ## compile the C kernels with Clang, and for aarch64 under qemu, and compare their bits
 	$(BIN)/python tests/cross/cross_check.py

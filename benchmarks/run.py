@@ -28,6 +28,7 @@ THREAD_VARIABLES = ("TINYGRAD_LITE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_TH
                     "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 IMPORT_GOAL = 1.25
 MOONS_GOAL = 0.4
+JITTED_MOONS_GOAL = 0.001
 LAYER_GOAL = 1.0
 
 
@@ -44,9 +45,9 @@ class Effort(NamedTuple):
 
 
 FULL = Effort(seconds=4.0, update_seconds=2.0, largest=50_000_000,
-              moons_warm_up=2, moons_rounds=7, import_rounds=30)
+              moons_warm_up=3, moons_rounds=7, import_rounds=30)
 QUICK = Effort(seconds=0.3, update_seconds=0.2, largest=10_000_000,
-               moons_warm_up=1, moons_rounds=3, import_rounds=5)
+               moons_warm_up=3, moons_rounds=3, import_rounds=5)
 
 
 # ---- what is measured ------------------------------------------------------------------
@@ -126,8 +127,10 @@ def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:
         return
     import moons
 
-    ours, theirs = moons.race(effort.moons_warm_up, effort.moons_rounds)
-    yield Row("step of the moons demo", ours, "micrograd", theirs, MOONS_GOAL)
+    plain, jitted, theirs = moons.race(effort.moons_warm_up, effort.moons_rounds)
+    yield Row("step of the moons demo", plain, "micrograd", theirs, MOONS_GOAL)
+    yield Row("the same, jitted", jitted, "micrograd", theirs, JITTED_MOONS_GOAL)
+    yield Row("the same, jitted", jitted, "without jit", plain)
 
 
 def import_rows(effort: Effort, _threads: int) -> Iterator[Row]:

@@ -2,6 +2,32 @@
  * use, and share rows, images or channels between threads. A struct holds the arguments of a
  * call for its parts. calls.c includes this file for each type. */
 
+/* ---- activations ----------------------------------------------------------------------- */
+
+struct NAME(map) {
+    int map;
+    real *y;
+    const real *a, *b;
+};
+
+static void NAME(map_part)(void *job, size_t begin, size_t end)
+{
+    const struct NAME(map) *x = job;
+    loops_of_type()->map[x->map](x->y + begin, x->a + begin, x->b + begin, 1, 1, end - begin);
+}
+
+void NAME(tgl_relu)(real *y, const real *a, size_t n)
+{
+    struct NAME(map) job = {TGL_RELU_OF, y, a, a};
+    share_job(NAME(map_part), &job, n, NUMBERS_OF_PART);
+}
+
+void NAME(tgl_relu_slope)(real *d, const real *g, const real *y, size_t n)
+{
+    struct NAME(map) job = {TGL_RELU_SLOPE, d, g, y};
+    share_job(NAME(map_part), &job, n, NUMBERS_OF_PART);
+}
+
 /* ---- losses ---------------------------------------------------------------------------- */
 
 struct NAME(losses) {

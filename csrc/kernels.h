@@ -177,6 +177,18 @@ void tgl_matmul_f64(
     double *c, size_t c_row, const double *a, size_t a_row, const double *b, size_t b_row,
     const double *bias, size_t m, size_t n, size_t k, int options);
 
+/* ---- activations ------------------------------------------------------------------------ */
+
+/* The larger of a and 0, and the gradient of y, given g. NaN stays in y; it passes no gradient
+ * on, nor does 0: a product with 0, as NumPy's body has it, so inf * 0 is NaN.
+ *   y = 0 if a <= 0 else a
+ *   d = g * (y > 0)
+ */
+void tgl_relu_f32(float *y, const float *a, size_t n);
+void tgl_relu_f64(double *y, const double *a, size_t n);
+void tgl_relu_slope_f32(float *d, const float *g, const float *y, size_t n);
+void tgl_relu_slope_f64(double *d, const double *g, const double *y, size_t n);
+
 /* ---- losses ----------------------------------------------------------------------------- */
 
 /* Cross-entropy of logits a (n, c) with class ids target (n,), and what its gradient needs.

@@ -1,7 +1,8 @@
-"""Train a small net on handwritten digits, then time its updates in C, NumPy and Python.
+"""Train a small net on handwritten digits; then time its steps, and its updates in C and not.
 
     make demo
     python examples/train_digits.py --hidden 64 --optimizer momentum --epochs 20
+    python examples/train_digits.py --no-jit
 
 The 360 test digits are only looked at, after each epoch: nothing is learnt or chosen by them.
 """
@@ -24,6 +25,7 @@ try:
 except ImportError:  # an extra; without it the lines alone tell how far it is
     tqdm = None
 
+BATCH = 32
 OPTIMIZERS = {  # each with a learning rate that suits it here
     "sgd": (tg.optim.SGD, 0.3),
     "momentum": (tg.optim.Momentum, 0.05),
@@ -44,18 +46,24 @@ def make_net(hidden):
     return nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
 
 
-def train(net, optimizer, epochs, train_set, test_set):
+def make_step(net, optimizer):
+    """A function that learns from one batch, and returns its loss."""
+    def step(images, labels):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(net(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def train(net, step, epochs, train_set, test_set):
     """Train, with a line for each epoch; return its loss and both accuracies."""
-    batches = tg.data.DataLoader(*train_set, batch_size=32, shuffle=True)
+    batches = tg.data.DataLoader(*train_set, batch_size=BATCH, shuffle=True)
     history = tg.History()
     for epoch in with_progress(range(1, epochs + 1)):
-        losses = []
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(images), labels)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
+        losses = [step(images, labels).item() for images, labels in batches]
         mean = sum(losses) / len(losses)
         if not math.isfinite(mean):
             sys.exit(f"the loss of epoch {epoch} is {mean}: try a smaller --lr")
@@ -87,10 +95,22 @@ def say(line):
     (print if tqdm is None else tqdm.write)(line)
 
 
-# ---- the same update, three times ------------------------------------------------------
+# ---- times -----------------------------------------------------------------------------
 
 
-def print_timings(net, make_optimizer, lr):
+def print_times_of_a_step(net, make_optimizer, lr, images, labels):
+    """Time a whole training step of copies of the net: replayed by tg.jit, and as it stands."""
+    print("step           microseconds   ratio")
+    first = None
+    for name, wrap in (("jitted", tg.jit), ("not jitted", lambda step: step)):
+        copied = copy.deepcopy(net)
+        step = wrap(make_step(copied, make_optimizer(copied.parameters(), lr=lr)))
+        time = microseconds(lambda step=step: step(images[:BATCH], labels[:BATCH]))
+        first = first or time
+        print(f"{name:14} {time:12,.1f} {time / first:7,.1f}")
+
+
+def print_times_of_an_update(net, make_optimizer, lr):
     """Time the update of copies of the net, with its last gradients, on each backend."""
     print("backend   microseconds   ratio")
     first = None
@@ -147,6 +167,8 @@ def read_options():
         help="of all random numbers (default: %(default)s)")
     add("--backend", choices=kernels.BACKENDS, default=tg.get_backend(),
         help="what runs the numeric loops (default here: %(default)s)")
+    add("--no-jit", dest="jit", action="store_false",
+        help="run each step in Python, instead of replaying a recording of it")
     add("--out", type=Path, default=Path("build/train_digits"), metavar="DIRECTORY",
         help="where to put weights.npz and training.png (default: %(default)s)")
     options = parser.parse_args()
@@ -190,9 +212,11 @@ def main():
     optimizer = options.make_optimizer(net.parameters(), lr=options.lr)
     print(f"{net}\n{optimizer}\n")
 
+    step = make_step(net, optimizer)
     start = perf_counter()
     with np.errstate(all="ignore"):  # a rate too large shows in the loss
-        history = train(net, optimizer, options.epochs, train_set, test_set)
+        history = train(net, tg.jit(step) if options.jit else step, options.epochs, train_set,
+                        test_set)
     seconds = perf_counter() - start
     predicted = predict(net, images)
     right = sum(predicted == labels)
@@ -200,8 +224,10 @@ def main():
           f"{seconds:.1f} s of training\n")
 
     size = sum(p.size for p in net.parameters())
-    print(f"one {options.optimizer} update of the {size:,} parameters, median:\n")
-    print_timings(net, options.make_optimizer, options.lr)
+    print(f"one training step on {BATCH} digits, median:\n")
+    print_times_of_a_step(net, options.make_optimizer, options.lr, *train_set)
+    print(f"\none {options.optimizer} update of the {size:,} parameters, median:\n")
+    print_times_of_an_update(net, options.make_optimizer, options.lr)
 
     np.savez(options.out / "weights.npz", **net.state_dict())
     print(f"\nweights: {options.out / 'weights.npz'}")

@@ -31,6 +31,7 @@ ROWS = {
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 3), (61, 5, 27, 19)),
     "batch_norm of images": (batch_norm, (61, 5, 27, 19)),
     "batch_norm of columns": (batch_norm, (67, 611)),
+    "relu": (F.relu, (61, 5, 27, 19)),
     "cross_entropy": (lambda x: F.cross_entropy(x, np.arange(len(x)) % 11), (5003, 11)),
     "cross_entropy of long rows": (
         lambda x: F.cross_entropy(x, np.arange(len(x))), (37, 3001)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import update_wrapper
 from threading import RLock
 from types import MethodType
@@ -71,6 +73,18 @@ def jit(function: Callable) -> Jitted:
             coroutine.
     """
     return Jitted(function)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Put off the search for garbage: of a recording, which is many objects, none is."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Jitted:
@@ -144,6 +158,7 @@ class Jitted:
                 return recording
         return None
 
+    @_without_collector()
     def _record(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, write down what it does, and keep that."""
         inputs: list[Any] = []

@@ -72,7 +72,8 @@ class Program:
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
         instructions = fused_relus(list(self._lowered(entries)), kept)
         instructions[:0] = self._copies_of_inputs()
-        moved, self.nbytes = self._new_memory(recorder, instructions, kept)
+        moved, self.nbytes = self._new_memory(self._staying(recorder, entries),
+                                             instructions, kept)
         self.instructions = [_moved(one, moved) for one in instructions]
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
         self.parts: list[Callable[[], None]] = []
@@ -106,10 +107,10 @@ class Program:
                 else:
                     yield Instruction(update.name, "UPDATE", (), (update.native,))
 
-    def _new_memory(self, recorder: Recorder, instructions: list[Instruction],
+    def _new_memory(self, others: Iterable[np.ndarray], instructions: list[Instruction],
                     kept: set[int]) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
         """A place for each intermediate result: a function that moves arrays, and its size."""
-        staying = {id(root(a)) for a in self._staying(recorder)}
+        staying = {id(root(a)) for a in others}
         roots: dict[int, np.ndarray] = {}
         spans: dict[int, tuple[int, int]] = {}
         for i, one in enumerate(instructions):
@@ -135,14 +136,14 @@ class Program:
         self_kept: list[np.ndarray] = []  # so that no id is used twice
         return moved_once, size
 
-    def _staying(self, recorder: Recorder) -> Iterator[np.ndarray]:
+    def _staying(self, recorder: Recorder, entries: list[Any]) -> Iterator[np.ndarray]:
         """The arrays that others know too, or that hold numbers from call to call."""
         yield from _arrays(self.inputs)
         yield from (array for _, array in recorder.states.values())
         for place in (*(g for _, g in (*self.gradients, *self.sums)), *self.given.values()):
             if isinstance(place, Node):
                 yield place._data
-        for entry in recorder.entries:
+        for entry in entries:
             if isinstance(entry, Entry):
                 yield from _arrays(entry.static.values())
             elif isinstance(entry, (Pass, Update)):

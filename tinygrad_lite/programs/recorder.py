@@ -11,7 +11,6 @@ It imports the engine, the skins and NumPy.
 from __future__ import annotations
 
 import copy
-import gc
 import os
 import pickle
 import sys
@@ -150,16 +149,11 @@ class Recorder:
             self._makes(x)
 
     def __enter__(self) -> Recorder:
-        # all is kept until the end: collectors would search it again and again for nothing
-        self._collects = gc.isenabled()
-        gc.disable()
         engine._mode.tracer = self
         return self
 
     def __exit__(self, kind: Any, *exception: object) -> None:
         engine._mode.tracer = None
-        if self._collects:
-            gc.enable()
         if kind is None:
             self._finish()
         for node in (*self.gradients, *self.sums):
@@ -186,7 +180,8 @@ class Recorder:
 
     def applied(self, op: Op, inputs: tuple, static: dict[str, Any], result: Node) -> None:
         """An op ran."""
-        known = tuple([self.seen(x) for x in inputs])
+        registers = self._registers
+        known = tuple([registers.get(id(x)) or self.seen(x) for x in inputs])
         if isinstance(result, Value):
             self.entries.append(Entry(op, known, static, self._new_register(result)))
             return

@@ -4,6 +4,7 @@ Importing it fails where the compiled module is missing or does not fit. A file 
 family.
 """
 
+from .activations import relu, relu_slope
 from .batchnorm import batch_norm, batch_norm_slopes, normalize
 from .convolution import col2im, im2col
 from .library import ABI, get_num_threads, set_num_threads, set_simd, simd, simd_choices
@@ -16,9 +17,8 @@ from .tape import tape
 from .update import square_sum, update
 
 __all__ = [
-    "ABI", "Code", "Update", "add_rows", "average", "batch_norm", "batch_norm_slopes",
-    "col2im", "cross_entropy",
-    "cross_entropy_slope", "gather", "get_num_threads", "im2col", "matmul", "max_pool",
-    "normalize", "product", "scatter", "set_num_threads", "set_simd", "simd", "simd_choices",
-    "spread", "square_sum", "take_rows", "tape", "update",
+    "ABI", "Code", "Update", "add_rows", "average", "batch_norm", "batch_norm_slopes", "col2im",
+    "cross_entropy", "cross_entropy_slope", "gather", "get_num_threads", "im2col", "matmul",
+    "max_pool", "normalize", "product", "relu", "relu_slope", "scatter", "set_num_threads",
+    "set_simd", "simd", "simd_choices", "spread", "square_sum", "take_rows", "tape", "update",
 ]
