@@ -584,6 +584,33 @@ def test_modes_switch_between_recordings(inside):
     assert_close(*finals, 1e-10)
 
 
+SCALE = 1.0
+
+
+def test_variables_from_outside():
+    """Those that the function itself names: of its module, and of functions around it."""
+    global SCALE
+    shift, w = 0.0, Tensor([1.0, 2.0])
+    calls = []
+
+    @tg.jit
+    def f(x):
+        calls.append(None)
+        return [(x * SCALE + shift) * w for _ in range(1)][0]
+
+    x = np.array([1.0, 1.0], "float32")
+    for i in range(12):
+        SCALE = [1.0, 2.0][i // 6]
+        shift = [0.0, 3.0][i // 3 % 2]
+        if i == 11:
+            w = Tensor([5.0, 6.0])
+        expected = (x * SCALE + shift) * w.data
+        np.testing.assert_array_equal(f(x).data, expected)
+    SCALE, shift, w = 1.0 * len(x) / 2, shift - shift, w
+    assert len(calls) == 6
+    assert f(x).data.tolist() == [5.0, 6.0]
+
+
 def test_evaluation_keeps_no_graph():
     model = dense("float32", nn.ReLU())
 
