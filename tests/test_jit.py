@@ -981,6 +981,139 @@ def test_vectors_of_parameters():
     assert_same_training(make, steps=20)
 
 
+LAYOUTS = [lambda x: (x[:, :3].T @ x).T, lambda x: tg.broadcast_to(x[0][:, None], (4, 3)),
+           lambda x: (x.T @ x[:, :3])[::-1], lambda x: x[:4, :3],
+           lambda x: tg.concatenate([x, x])[:8:2, 1:]]
+
+
+@pytest.mark.parametrize("clips", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_gradients_of_any_layout(layout, clips):
+    """The user may set a gradient that is a view of something else."""
+    def make(dtype):
+        w = Tensor(numbers(4, 3, dtype=dtype), requires_grad=True)
+        optimizer = optim.SGD([w], 0.1, momentum=0.9)
+
+        def step(x):
+            w.grad = layout(x)
+            if clips:
+                nn.utils.clip_grad_value_([w], 0.5)
+            optimizer.step()
+            return w.grad
+
+        return step, [(numbers(5, 4, seed=i, dtype=dtype),) for i in range(3)], [w], optimizer
+
+    assert_same_training(make, steps=20)
+
+
+def test_parameters_of_several_kinds_and_two_steps_in_one():
+    def make(dtype):
+        a = Tensor(numbers(3, dtype="float32"), requires_grad=True)
+        b = Tensor(numbers(3, dtype=dtype), requires_grad=True)
+        v = Value(1.5)
+        optimizer = optim.Adam([{"params": [a, v]}, {"params": [b], "lr": 0.1}], 0.01,
+                               amsgrad=True)
+
+        def step(x):
+            optimizer.zero_grad()
+            y = ((a * x + b) ** 2).sum() * v
+            y.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+            ((a * x + b) ** 2).mean().backward()
+            optimizer.step()
+            return y
+
+        return step, [(numbers(3, seed=i),) for i in range(3)], [a, b, v], optimizer
+
+    assert_same_training(make, steps=30)
+
+
+def test_gradients_made_outside_are_read():
+    pair = []
+    for wrap in (tg.jit, eager):
+        w = Tensor(numbers(3), requires_grad=True)
+
+        @wrap
+        def norm(w=w):
+            return nn.utils.get_total_norm([w.grad]), w.grad * 2
+
+        pair.append((w, norm))
+    for i in range(6):
+        results = []
+        for w, norm in pair:
+            if i % 2:
+                w.grad = None
+            (w * numbers(3, seed=i)).sum().backward()
+            results.append([*plain(norm()), plain(w.grad)])
+        assert_close(*results, 1e-12)
+
+
+def test_a_net_through_time():
+    """Sequences of two lengths, whose last state is where the next call begins."""
+    def make(dtype):
+        into, on, out = [nn.Linear(n, m, dtype=dtype) for n, m in ((3, 5), (5, 5), (5, 2))]
+        model = nn.ModuleList([into, on, out])
+        start = Tensor(np.zeros((4, 5), dtype))
+        optimizer = optim.RMSprop(model.parameters(), 0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            h, loss = start, 0
+            for t in range(x.shape[1]):
+                h = tg.tanh(into(x[:, t]) + on(h))
+                loss = loss + F.cross_entropy(out(h), y[:, t])
+            loss.backward()
+            optimizer.step()
+            with tg.no_grad():
+                start[...] = h.detach()
+            return loss
+
+        rows = [(numbers(4, t, 3, seed=t, dtype=dtype), classes(4 * t, 2).reshape(4, t))
+                for t in (3, 6)]
+        return step, rows, model, optimizer, start
+
+    assert_same_training(make, steps=40, most=2)
+
+
+def test_attention():
+    def make(dtype):
+        q, k, v = [nn.Linear(6, 6, bias=False, dtype=dtype) for _ in range(3)]
+        norm, table = nn.LayerNorm(6, dtype=dtype), nn.Embedding(5, 6, dtype=dtype)
+        out = nn.Linear(6, 5, dtype=dtype)
+        model = nn.ModuleList([q, k, v, norm, table, out])
+        optimizer = optim.AdamW(model.parameters(), 0.01)
+        later = np.triu(np.full((4, 4), -np.inf, dtype), 1)
+
+        def step(ids):
+            optimizer.zero_grad()
+            x = table(ids)
+            scores = tg.einsum("bic,bjc->bij", q(x), k(x)) / 6 ** 0.5 + later
+            x = norm(x + scores.softmax(-1) @ v(x))
+            loss = F.cross_entropy(out(F.dropout(x, 0.1)).reshape(-1, 5), ids.reshape(-1))
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss, scores
+
+        rows = [(classes(12, 5, seed=i).reshape(3, 4),) for i in range(3)]
+        return step, rows, model, optimizer
+
+    assert_same_training(make, steps=60)
+
+
+def test_integers_and_booleans():
+    def f(x, m):
+        return (x * 2, x > 3, m & (x > 1), (x * m).sum(), x.argmax(), tg.where(m, x, -x),
+                x.max(), x.mean(), x / 2, tg.prod(x), x.cumsum(), abs(-x), x ** 2,
+                x[m.size // 2:], ~m, x.astype("float64"))
+
+    jitted = tg.jit(f)
+    for i in range(5):
+        arrays = np.arange(6) + i, np.arange(6) % 2 == i % 2
+        assert_close(plain(jitted(*arrays)), plain(f(*map(Tensor, arrays))), 0)
+
+
 # ---- arguments and results -------------------------------------------------------------
 
 Point = namedtuple("Point", "x y")
@@ -1630,15 +1763,15 @@ BINARY = [tg.add, tg.subtract, tg.multiply, tg.maximum, tg.minimum, lambda a, b:
 
 
 @st.composite
-def programs(draw):
-    """Steps of a program on square matrices: an op, and which results it reads."""
+def programs(draw, unary=UNARY, binary=BINARY, most=10):
+    """Steps of a program that begins with three nodes: an op, and which results it reads."""
     steps = []
-    for n in range(draw(st.integers(1, 10))):
+    for n in range(draw(st.integers(1, most))):
         some = st.integers(0, n + 2)
         if draw(st.booleans()):
-            steps.append((draw(st.sampled_from(UNARY)), draw(some)))
+            steps.append((draw(st.sampled_from(unary)), draw(some)))
         else:
-            steps.append((draw(st.sampled_from(BINARY)), draw(some), draw(some)))
+            steps.append((draw(st.sampled_from(binary)), draw(some), draw(some)))
     return steps
 
 
@@ -1667,6 +1800,64 @@ def test_random_programs(steps, n, dtype):
         buffer.numpy()[...] = before
         assert_close([got, written], [plain(f(Tensor(x))), buffer.numpy()], TOLERANCE[dtype])
     assert len(jitted._recordings) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=programs(), n=st.integers(1, 4))
+def test_second_derivatives_of_random_programs(steps, n):
+    w = Tensor(numbers(n, n, seed=7), requires_grad=True)
+
+    def f(x):
+        w.grad = None
+        found = [x, w, x * w]
+        for op, *places in steps:
+            found.append(op(*[found[i] for i in places]))
+        y = found[-1].tanh().sum() + w.sum() * 0
+        (slope,) = tg.grad(y, w, create_graph=True)
+        ((slope * slope).sum() + y).backward()
+        return slope, w.grad
+
+    jitted = tg.jit(f)
+    for i in range(4):
+        x = numbers(n, n, seed=i)
+        assert_close(plain(jitted(x)), plain(f(Tensor(x))), 1e-9)
+
+
+OF_ONE_VALUE = [
+    tg.exp, tg.tanh, tg.relu, tg.sigmoid, tg.sin, abs, F.softplus, F.gelu, F.leaky_relu, F.elu,
+    F.silu, lambda a: -a, lambda a: a ** 2, lambda a: a ** 3, lambda a: 2 ** a,
+    lambda a: 1 / (1 + a * a), lambda a: a.detach() * 2, lambda a: (a > 0) * a,
+    lambda a: tg.clip(a, -0.5, 1), lambda a: tg.clip(a, min=0.1), lambda a: a - 1.5,
+]
+OF_TWO_VALUES = [
+    tg.add, tg.subtract, tg.multiply, tg.maximum, tg.minimum, lambda a, b: a / (1 + b * b),
+    lambda a, b: tg.where(a < b, a, b * 2), lambda a, b: (a * a + 1) ** b.tanh(),
+]
+
+
+@np.errstate(all="ignore")
+@settings(max_examples=60, deadline=None)
+@given(steps=programs(OF_ONE_VALUE, OF_TWO_VALUES, 20), twice=st.booleans())
+def test_random_programs_of_values(steps, twice):
+    w, v = Value(0.7), Value(-0.3)
+
+    def f(x):
+        w.grad, v.grad = 0.0, None
+        found = [x, w, v]
+        for op, *places in steps:
+            found.append(op(*[found[i] for i in places]))
+        y = found[-1].tanh() + w * 0
+        if twice:
+            (slope,) = tg.grad(y, w, create_graph=True)
+            y = y + slope * slope
+        y.backward()
+        return y, w.grad, v.grad
+
+    jitted = tg.jit(f)
+    for i in range(4):
+        x = Value(0.3 * i - 0.5, requires_grad=False)
+        w.data = w.data + 0.1
+        assert_close(plain(jitted(x)), plain(f(x)), 1e-9)
 
 
 @settings(max_examples=30, deadline=None)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels, ops
-from .engine import Node, _mode, op
+from .engine import Node, _mode, no_grad, op
 from .kernels.checks import FLOATS
 from .kernels.groups import checked
 from .value import Value
@@ -162,7 +162,8 @@ def _gradients(parameters: Iterable[Any]) -> tuple[list[np.ndarray], list[Any]]:
             continue
         flags = p._grad._data.flags
         if not (flags.c_contiguous and flags.writeable and flags.aligned):
-            p.grad = p._grad._data  # which copies
+            with no_grad():
+                p.grad = ops.copy(p._grad)
         arrays.append(p._grad._data)
     return arrays, values
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import engine
+from .. import engine, ops
 from ..engine import Node, Op
 from ..kernels.groups import root
 from ..nn.module import unchanged
@@ -235,6 +235,15 @@ class Recorder:
         for group in optimizer.param_groups:
             for p in group["params"]:
                 self.finds(p)
+                self._make_ready(p)
+
+    def _make_ready(self, p: Node) -> None:
+        """Let a parameter have its gradient in the form that kernels take."""
+        if isinstance(p._grad, float):
+            p._grad = Value(p._grad)
+        elif isinstance(p._grad, Tensor) and not p._grad._data.flags.c_contiguous:
+            with engine.no_grad():
+                p._grad = ops.copy(p._grad)
 
     def updated(self, optimizer: Any, group: int, batch: Any) -> None:
         """A kernel updated the parameters of a batch."""
