@@ -1114,6 +1114,90 @@ def test_integers_and_booleans():
         assert_close(plain(jitted(*arrays)), plain(f(*map(Tensor, arrays))), 0)
 
 
+def test_states_of_any_layout():
+    def make(dtype):
+        a = tg.as_tensor(np.asfortranarray(numbers(3, 4, dtype=dtype)))
+        b = tg.as_tensor(numbers(6, 4, seed=1, dtype=dtype)[::2])
+
+        def step(x):
+            with tg.no_grad():
+                a[...] = a * 0.5 + x
+                b[0] = a[1] + 0.5 * b[1]
+            return (a + b).exp(), a.T @ x, b.sum(axis=1)
+
+        return step, [(numbers(3, 4, seed=i, dtype=dtype),) for i in range(3)], a, b
+
+    assert_same_training(make, steps=12)
+
+
+def test_a_view_of_a_parameter_is_changed():
+    def make(dtype):
+        w = Tensor(numbers(4, 4, dtype=dtype), requires_grad=True)
+        top = w.detach()[:2]
+        optimizer = optim.Adam([w], 0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = ((x @ w) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            with tg.no_grad():
+                top.__imul__(0.9)
+            return loss, top.sum()
+
+        return step, [(numbers(3, 4, seed=i, dtype=dtype),) for i in range(3)], [w], optimizer
+
+    assert_same_training(make, steps=20)
+
+
+def test_a_graph_from_outside():
+    w = Tensor(numbers(3), requires_grad=True)
+    h = (w * w).exp()
+
+    def f(x):
+        w.grad = None
+        (h * x).sum().backward(retain_graph=True)
+        return w.grad
+
+    jitted = tg.jit(f)
+    for i in range(4):
+        x = numbers(3, seed=i)
+        assert_close(plain(jitted(x)), plain(f(Tensor(x))), 1e-12)
+
+
+def test_both_modes_in_one_step():
+    finals = []
+    for wrap in (tg.jit, eager):
+        tg.manual_seed(0)
+        model = dense("float64", nn.BatchNorm1d(6, dtype="float64"), nn.Dropout(0.5))
+
+        @wrap
+        def outputs(x, model=model):
+            first = model.train()(x)
+            return first, model.eval()(x)
+
+        found = []
+        for i in range(10):
+            if i in (4, 5):
+                model.train()
+            found.append(plain(outputs(numbers(5, 4, seed=i))))
+            assert not model.training
+        finals.append([found, state_of(model)])
+    assert_close(*finals, 1e-12)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_batches_of_no_or_one_sample(n):
+    def make(dtype):
+        model = dense(dtype, nn.Tanh())
+        optimizer = optim.SGD(model.parameters(), 0.1)
+        loss = functools.partial(F.cross_entropy, reduction="sum")
+        return (step_of(model, optimizer, loss), batches_of(4, dtype=dtype, sizes=(n,)), model,
+                optimizer)
+
+    assert_same_training(make, steps=6)
+
+
 # ---- arguments and results -------------------------------------------------------------
 
 Point = namedtuple("Point", "x y")
@@ -1191,10 +1275,11 @@ def test_arguments_of_many_kinds_of_numbers():
         return x + 1
 
     for _ in range(3):
-        for dtype in ("float32", "float64", "int64", "int8", "uint8"):
+        for dtype in ("float16", "float32", "float64", "int64", "int8", "uint8"):
             y = f(np.arange(3, dtype=dtype))
             assert y.dtype == dtype
             assert y.data.tolist() == [1, 2, 3]
+            assert f(np.array(2, dtype)).item() == 3
         assert f(np.zeros((0, 2))).shape == (0, 2)
         assert f(np.float64(2.5)) == 3.5
         assert f(2) == 3
@@ -1401,6 +1486,48 @@ def test_recording_again_and_again_keeps_nothing():
 
 
 # ---- errors while a call is under way --------------------------------------------------
+
+TABLE = Tensor(numbers(5, 3), requires_grad=True)
+HALVES, LOGITS, IDS = np.full(4, 0.5), numbers(4, 3), np.array([0, 1, 2, 0])
+
+# a function of two arrays, arrays that it takes, and others that it refuses
+WRONG = {
+    "bce": (F.binary_cross_entropy, (HALVES, HALVES), (HALVES + 1, HALVES)),
+    "bce-target": (F.binary_cross_entropy, (HALVES, HALVES), (HALVES, -HALVES)),
+    "hinge": (F.hinge_loss, (HALVES, HALVES * 2), (HALVES, HALVES)),
+    "hinge-embedding": (F.hinge_embedding_loss, (HALVES, HALVES * 2), (HALVES, HALVES)),
+    "ids": (F.cross_entropy, (LOGITS, IDS), (LOGITS, IDS + 1)),
+    "negative ids": (F.cross_entropy, (LOGITS, IDS), (LOGITS, IDS - 1)),
+    "smooth": (functools.partial(F.cross_entropy, label_smoothing=0.1), (LOGITS, IDS),
+               (LOGITS, IDS + 1)),
+    "int8": (F.cross_entropy, (LOGITS, IDS.astype("int8")), (LOGITS, (IDS - 1).astype("int8"))),
+    "nll": (F.nll_loss, (LOGITS, IDS), (LOGITS, IDS + 1)),
+    "embedding": (lambda x, ids: F.embedding(ids, TABLE) * x, (np.ones(3), IDS),
+                  (np.ones(3), IDS + 3)),
+    "negative rows": (lambda x, ids: F.embedding(ids, TABLE) * x, (np.ones(3), IDS),
+                      (np.ones(3), IDS - 1)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_inputs_are_refused_by_replays_too(name):
+    function, good, bad = WRONG[name]
+
+    def step(x, y):
+        TABLE.grad = None
+        loss = function(x, y).sum() + TABLE.sum()
+        loss.backward()
+        return loss, TABLE.grad
+
+    jitted = tg.jit(step)
+    for _ in range(3):
+        expected = plain(jitted(*good))
+    with pytest.raises(Exception, match=r"\w") as error:
+        step(*map(Tensor, bad))
+    for _ in range(2):
+        with pytest.raises(error.type):
+            jitted(*bad)
+    assert_close(plain(jitted(*good)), expected, 0)
 
 
 def test_an_error_in_a_replay_leaves_all_in_order():
