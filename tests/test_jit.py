@@ -8,6 +8,7 @@ import pickle
 import threading
 import tracemalloc
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,14 @@ def state_of(*holders):
     return found
 
 
+def eager(function):
+    """The function, called with Tensors as a jitted one would be."""
+    @functools.wraps(function)
+    def called(*args):
+        return function(*[Tensor(x) if isinstance(x, np.ndarray) else x for x in args])
+    return called
+
+
 def run(wrap, make, steps, **options):
     """What a training returns at each step, and the state in the end."""
     tg.manual_seed(0)
@@ -65,7 +74,8 @@ def run(wrap, make, steps, **options):
 
 
 def assert_close(ours, theirs, tolerance):
-    """The same structure of the same numbers, but for a share of the largest of an array."""
+    """The same structure of the same numbers, but for a share of the largest, or of 1."""
+    ours, theirs = [list(x) if isinstance(x, tuple) else x for x in (ours, theirs)]
     assert type(ours) is type(theirs)
     if isinstance(ours, dict):
         assert list(ours) == list(theirs)
@@ -76,10 +86,12 @@ def assert_close(ours, theirs, tolerance):
             assert_close(x, y, tolerance)
     elif isinstance(ours, np.ndarray):
         assert ours.dtype == theirs.dtype
-        largest = np.abs(theirs).max(initial=0, where=np.isfinite(theirs))
+        largest = np.abs(theirs).max(initial=1, where=np.isfinite(theirs))
         np.testing.assert_allclose(ours, theirs, tolerance, float(tolerance * largest))
-    else:
+    elif isinstance(ours, float):
         assert ours == pytest.approx(theirs, rel=tolerance, abs=tolerance, nan_ok=True)
+    else:
+        assert ours == theirs
 
 
 def assert_same_training(make, steps=100, dtype="float64", most=None, **options):
@@ -94,7 +106,7 @@ def assert_same_training(make, steps=100, dtype="float64", most=None, **options)
     assert made[0].program is not None
     if most is not None:
         assert len(made[0]._recordings) == most
-    assert_close(ours, run(lambda f: f, make, steps, dtype=dtype, **options),
+    assert_close(ours, run(eager, make, steps, dtype=dtype, **options),
                  TOLERANCE[dtype])
     again = run(tg.jit, make, steps, dtype=dtype, **options)
     assert_close(ours, again, 0)
@@ -184,7 +196,7 @@ IMAGES = {
                                nn.MaxPool2d(2), features=36),
     "Conv2d-groups": lambda d: images(
         d, nn.Conv2d(2, 4, (3, 2), stride=2, dilation=2, groups=2, bias=False, dtype=d),
-        nn.Tanh(), nn.Conv2d(4, 2, 1, dtype=d), features=8),
+        nn.Tanh(), nn.Conv2d(4, 2, 1, dtype=d), features=4),
     "MaxPool2d": lambda d: images(d, nn.MaxPool2d(3, stride=2, padding=1), features=18),
     "AvgPool2d": lambda d: images(d, nn.Conv2d(2, 2, 3, padding="same", dtype=d),
                                   nn.AvgPool2d(3, ceil_mode=True), features=8),
@@ -204,7 +216,7 @@ IMAGES = {
 def test_layers(name, dtype):
     def make(dtype):
         model = (VECTORS | IMAGES)[name](dtype)
-        optimizer = optim.SGD(model.parameters(), 0.05, momentum=0.9)
+        optimizer = optim.SGD(model.parameters(), 0.02, momentum=0.5)
         shape = (4,) if name in VECTORS else (2, 6, 6)
         return (step_of(model, optimizer), batches_of(*shape, dtype=dtype), model, optimizer)
 
@@ -372,7 +384,7 @@ def test_schedules(name, inside):
             rates.append(optimizer.param_groups[0]["lr"])
         return state_of(model, optimizer, rates)
 
-    ours, theirs = (stepping(wrap, make, "float64") for wrap in (tg.jit, lambda f: f))
+    ours, theirs = (stepping(wrap, make, "float64") for wrap in (tg.jit, eager))
     assert_close(ours, theirs, 1e-10)
     assert len(set(ours[-1])) > 10
 
@@ -398,7 +410,7 @@ class Case:
 
 def assert_followed(change, recordings=None, steps=12, **options):
     """What changes between calls makes the same difference, jitted or not."""
-    pair = [Case(wrap, **options) for wrap in (tg.jit, lambda f: f)]
+    pair = [Case(wrap, **options) for wrap in (tg.jit, eager)]
     for i in range(steps):
         losses = []
         for case in pair:
@@ -467,6 +479,7 @@ def add_group(case):
 
 
 def add_layer(case):
+    tg.manual_seed(1)
     case.model.last = nn.Linear(3, 3, dtype="float64")
 
 
@@ -532,10 +545,8 @@ def test_amsgrad_switched_on():
 def test_the_probability_of_dropout_changes():
     def change(case, i):
         case.model[2].p = 0.1 * (i % 3)
-    assert_followed(change, middle=[nn.Dropout(0.5)], steps=1)
-    # the two draw from one generator, so they go one after the other
-    finals = []
-    for wrap in (tg.jit, lambda f: f):
+    finals = []  # the two draw from one generator, so they go one after the other
+    for wrap in (tg.jit, eager):
         case = Case(wrap, middle=[nn.Dropout(0.5)])
         for i in range(12):
             change(case, i)
@@ -548,7 +559,7 @@ def test_the_probability_of_dropout_changes():
 def test_modes_switch_between_recordings(inside):
     """Batch norm and dropout; the mode is set outside, or by the functions themselves."""
     finals = []
-    for wrap in (tg.jit, lambda f: f):
+    for wrap in (tg.jit, eager):
         case = Case(wrap, middle=[nn.BatchNorm1d(6, dtype="float64"), nn.Dropout(0.2)])
         model = case.model
 
@@ -584,7 +595,7 @@ def test_evaluation_keeps_no_graph():
     for _ in range(4):
         with tg.no_grad():
             y = evaluated(x)
-        np.testing.assert_allclose(y.data, model(x).data, rtol=1e-6)
+        np.testing.assert_allclose(y.data, model(x).data, rtol=1e-6, atol=1e-7)
         assert not y.requires_grad
         assert y.is_leaf
     for _ in range(4):  # the graph is recorded, but nothing is left of it
@@ -607,7 +618,7 @@ def clip(parameters, i):
 def test_clipping(way, dtype):
     def make(dtype):
         model = dense(dtype, nn.Tanh())
-        optimizer = optim.SGD(model.parameters(), 0.5, momentum=0.9)
+        optimizer = optim.SGD(model.parameters(), 0.1, momentum=0.9)
         parameters = list(model.parameters())
 
         def step(x, y):
@@ -646,8 +657,8 @@ def test_clipping_a_norm_that_is_nan():
 def test_gradients_add_up_over_several_calls(inside, to_none):
     """Every fourth batch the optimizer steps, in or outside of a jitted function."""
     finals = []
-    for wrap in (tg.jit, lambda f: f):
-        case = Case(lambda f: f)
+    for wrap in (tg.jit, eager):
+        case = Case(eager)
         model, optimizer = case.model, case.optimizer
 
         @wrap
@@ -692,8 +703,8 @@ def test_a_step_may_clear_at_its_end_or_in_place(to_none):
 @pytest.mark.parametrize("inside", [False, True])
 def test_averages_of_weights(inside, decay):
     finals = []
-    for wrap in (tg.jit, lambda f: f):
-        case = Case(lambda f: f, middle=[nn.BatchNorm1d(6, dtype="float64")])
+    for wrap in (tg.jit, eager):
+        case = Case(eager, middle=[nn.BatchNorm1d(6, dtype="float64")])
         average = AveragedModel(case.model, decay=decay)
         inner = case.step
 
@@ -865,7 +876,7 @@ def test_buffers_written_in_place():
 
 def test_in_place_changes_that_the_graph_records():
     def make(dtype):
-        w = Tensor(numbers(4), requires_grad=True)
+        w = Tensor(numbers(4, dtype=dtype), requires_grad=True)
 
         def step(x):
             w.grad = None
@@ -1244,7 +1255,7 @@ def test_an_error_in_a_replay_leaves_all_in_order():
         case.step(case.x, wrong)
     assert_close(state_of(case.optimizer), before, 0)
     assert_close(case.model.state_dict(), weights, 0)
-    twin = Case(lambda f: f)
+    twin = Case(eager)
     for _ in range(3):
         twin.step(twin.x, twin.y)
     for _ in range(3):
@@ -1255,7 +1266,7 @@ def test_an_error_in_a_replay_leaves_all_in_order():
 
 
 def test_an_error_while_recording_leaves_all_in_order():
-    case = Case(lambda f: f)
+    case = Case(eager)
     fails = True
 
     @tg.jit
@@ -1273,7 +1284,7 @@ def test_an_error_while_recording_leaves_all_in_order():
         assert gc.isenabled()
     assert step.program is None
     fails = False
-    twin = Case(lambda f: f)
+    twin = Case(eager)
     for _ in range(4):
         twin.step(twin.x, twin.y)
     for _ in range(4):
@@ -1290,6 +1301,7 @@ MODEL = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
 OPTIMIZER = optim.SGD([Tensor([1.0], requires_grad=True)])
 SCHEDULER = lr_scheduler.StepLR(OPTIMIZER, 1)
 PLATEAU = lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
+MODEL_STATE, OPTIMIZER_STATE = MODEL.state_dict(), OPTIMIZER.state_dict()
 LOADER = tg.data.DataLoader(np.ones((4, 2)))
 HELD = np.zeros(2)
 
@@ -1323,7 +1335,6 @@ REFUSALS = [
     ("branch", lambda x: max(x[0], x[1])),
     (r"numpy\(\)", lambda x: x + x.numpy()),
     ("array made of", lambda x: x + np.asarray(x)),
-    ("array made of", lambda x: np.linalg.norm(x)),
     (r"\.data", lambda x: x + x.data),
     (r"\.data", lambda x: setattr(T, "data", [3.0, 4.0])),
     ("tolist", lambda x: x.tolist()),
@@ -1339,7 +1350,7 @@ REFUSALS = [
     ("text", lambda x: f"{x}"),
     ("item", lambda x: f"{x.sum():.3f}"),
     ("copy of a node", lambda x: copy.deepcopy(T)),
-    ("copy of a node", lambda x: copy.copy(x)),
+    ("copy of a node", lambda x: copy.copy(T)),
     ("into an array", lambda x: np.add(HELD, x, out=HELD)),
     ("into an array", lambda x: HELD.__isub__(x)),
     ("as_tensor", lambda x: tg.as_tensor(np.zeros(2)).__iadd__(x)),
@@ -1357,11 +1368,11 @@ REFUSALS = [
     ("manual_seed", lambda x: tg.manual_seed(0)),
     ("random state", lambda x: tg.set_rng_state(tg.get_rng_state())),
     ("DataLoader", lambda x: [x + a for (a,) in LOADER]),
-    ("random", lambda x: x + tg.data.random_flip(np.ones((2, 1, 2)))[:, 0, 0]),
+    ("random", lambda x: tg.data.moons(4)),
     (r"state_dict\(\)", lambda x: MODEL.state_dict()),
-    ("load_state_dict", lambda x: MODEL.load_state_dict({})),
+    ("load_state_dict", lambda x: MODEL.load_state_dict(MODEL_STATE)),
     (r"state_dict\(\)", lambda x: OPTIMIZER.state_dict()),
-    ("load_state_dict", lambda x: OPTIMIZER.load_state_dict({})),
+    ("load_state_dict", lambda x: OPTIMIZER.load_state_dict(OPTIMIZER_STATE)),
     ("add_param_group", lambda x: OPTIMIZER.add_param_group({"params": [x]})),
     ("ReduceLROnPlateau", lambda x: PLATEAU.step(1.0)),
     ("behind", lambda x: [OPTIMIZER.step(), SCHEDULER.step(), OPTIMIZER.step()]),
@@ -1405,8 +1416,8 @@ def test_a_refusal_names_the_line():
         return y
 
     step(np.ones(2))
-    line = next(i for i, text in enumerate(open(__file__, encoding="utf-8"), 1)
-                if "# this one" in text)
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    line = next(i for i, text in enumerate(lines, 1) if "# this one" in text)
     with pytest.raises(RuntimeError, match=rf"branch.*test_jit.py:{line}\)"):
         step(np.ones(2))
 
@@ -1462,7 +1473,7 @@ def test_nets_of_values(name):
     points = numbers(6, 2).tolist()
     labels = [1.0, -1.0] * 3
 
-    def make(dtype):
+    def make(dtype):  # noqa: ARG001  # Values have one
         net = Net([2, 4, 1])
         optimizer = OPTIMIZERS[name](net.parameters())
 
@@ -1483,6 +1494,7 @@ def test_nets_of_values(name):
 def test_values_as_arguments_and_leaves():
     a, b = Value(2.0), Value(-3.0)
 
+    @np.errstate(all="ignore")
     def f(x, y):
         a.grad = b.grad = 0.0
         z = (a * x + b / y).tanh() ** 2 + a ** b + (x > y) * a
@@ -1492,12 +1504,11 @@ def test_values_as_arguments_and_leaves():
     jitted = tg.jit(f)
     for i in range(6):
         a.data, b.data = 1.5 + i, 0.5 - i
-        numbers_ = [Value(0.3 * i + 0.1, requires_grad=False), Value(2.0 - i,
-                                                                     requires_grad=False)]
-        got = plain(jitted(*numbers_)), a.grad, b.grad
+        x, y = [Value(z, requires_grad=False) for z in (0.3 * i + 0.1, 1.5 - i)]
+        got = plain(jitted(x, y)), a.grad, b.grad
         assert type(a.grad) is float
-        wanted = plain(f(*numbers_)), a.grad, b.grad
-        assert_close([*got], [*wanted], 1e-13)
+        wanted = plain(f(x, y)), a.grad, b.grad
+        assert_close(got, wanted, 1e-13)
     assert len(jitted._recordings) == 1
 
 
@@ -1517,7 +1528,7 @@ def test_functions_of_values():
 
 def test_gradients_of_values_add_up():
     finals = []
-    for wrap in (tg.jit, lambda f: f):
+    for wrap in (tg.jit, eager):
         a, b = Value(2.0), Value(3.0)
 
         @wrap
@@ -1539,7 +1550,7 @@ def test_gradients_of_values_add_up():
 
 def test_values_meet_tensors():
     def make(dtype):
-        w, v = Tensor(numbers(3), requires_grad=True), Value(0.5)
+        w, v = Tensor(numbers(3, dtype=dtype), requires_grad=True), Value(0.5)
         optimizer = optim.SGD([w, v], 0.01, momentum=0.5)
 
         def step(x):
@@ -1556,19 +1567,21 @@ def test_values_meet_tensors():
 
 
 @pytest.mark.parametrize("act", [
-    lambda p: nn.utils.clip_grad_value_(p, 0.5),
-    lambda p: nn.utils.clip_grad_norm_(p, 0.5),
-    lambda p: optim.SGD(p).zero_grad(set_to_none=False),
+    lambda optimizer, p: nn.utils.clip_grad_value_(p, 0.5),
+    lambda optimizer, p: nn.utils.clip_grad_norm_(p, 0.5),
+    lambda optimizer, p: optimizer.zero_grad(set_to_none=False),
 ])
 def test_passes_over_gradients_of_values(act):
     finals = []
-    for wrap in (tg.jit, lambda f: f):
+    for wrap in (tg.jit, eager):
         a, b = Value(2.0), Value(3.0)
 
+        optimizer = optim.SGD([a, b])
+
         @wrap
-        def step(a=a, b=b):
+        def step(a=a, b=b, optimizer=optimizer):
             (a * b).backward()
-            act([a, b])
+            act(optimizer, [a, b])
 
         for _ in range(5):
             step()
@@ -1625,7 +1638,7 @@ def test_random_programs(steps, n, dtype):
         before = buffer.numpy().copy()
         got, written = plain(jitted(x)), buffer.numpy().copy()
         buffer.numpy()[...] = before
-        assert_close([got, written], [plain(f(x)), buffer.numpy()], TOLERANCE[dtype])
+        assert_close([got, written], [plain(f(Tensor(x))), buffer.numpy()], TOLERANCE[dtype])
     assert len(jitted._recordings) == 1
 
 
@@ -1634,7 +1647,7 @@ def test_random_programs(steps, n, dtype):
 def test_random_changes_of_gradients(data):
     """Whatever sequence of calls finds gradients there or not, they add up."""
     pair = []
-    for wrap in (tg.jit, lambda f: f):
+    for wrap in (tg.jit, eager):
         w = Tensor(numbers(3), requires_grad=True)
 
         @wrap
@@ -1705,7 +1718,7 @@ def test_one_function_from_several_threads():
 
 
 def test_functions_of_their_own_in_several_threads():
-    alone = Case(lambda f: f)
+    alone = Case(eager)
     for _ in range(60):
         alone.step(alone.x, alone.y)
     cases = [Case(tg.jit) for _ in range(4)]
@@ -1747,7 +1760,7 @@ def test_a_thread_that_records_does_not_disturb_the_others():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_after_a_fork():
-    case, twin = Case(tg.jit), Case(lambda f: f)
+    case, twin = Case(tg.jit), Case(eager)
     for _ in range(4):
         case.step(case.x, case.y)
         twin.step(twin.x, twin.y)

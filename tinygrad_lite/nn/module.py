@@ -84,16 +84,17 @@ class Module:
                             "expected nn.Parameter or None, or use load_state_dict")
         if name in self._buffers:
             value = _as_buffer(name, value)
-        if not unchanged(before, value):
-            turned()
-            if _mode.tracer is not None and (before is not None or name == "training"):
-                _mode.tracer.assigns(self, name, value)
+        if name in vars(self) and unchanged(before, value):
+            return
+        if _mode.tracer is not None and (before is not None or name == "training"):
+            _mode.tracer.assigns(self, name, value)
         super().__setattr__(name, value)
+        turned()  # now, for another thread may look at once
 
     def __delattr__(self, name: str) -> None:
         refuse_to_replay(f"deleting .{name}", "a replay deletes nothing")
-        turned()
         super().__delattr__(name)
+        turned()
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a buffer: numbers that belong to the Module's state, but that no gradient trains.

@@ -308,6 +308,8 @@ def _plain(x: Any) -> Any:
 def _hand_back(given: list[Any], grads: dict[int, Any]) -> None:
     """Add the gradients of the function's own inputs to those of the arguments."""
     for i, g in grads.items():
+        if not getattr(given[i], "_requires_grad", False):
+            continue  # the function itself asked for this one
         with engine._lock, engine.no_grad():
             engine._accumulate(given[i], given[i]._plain_grad(g))
 

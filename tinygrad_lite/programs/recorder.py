@@ -10,7 +10,9 @@ It imports the engine, the skins and NumPy.
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,7 +31,9 @@ from ..value import Value
 __all__ = ["Entry", "Pass", "Recorder", "Register", "Step", "Update", "Write", "same_traits",
            "traits"]
 
-PACKAGE = str(Path(__file__).parents[1]) + os.sep
+# The files of this package, of NumPy, and of the modules that copy and format nodes.
+NOT_THE_USERS = (str(Path(__file__).parents[1]) + os.sep,
+                 str(Path(np.__file__).parent) + os.sep, copy.__file__, pickle.__file__)
 
 
 class Register(NamedTuple):
@@ -133,6 +137,7 @@ class Recorder:
         self.cells: dict[int, list[int]] = {}
         self.after: list[Callable[[], Any]] = []
         self._inputs = list(inputs)
+        self._wanting = {i for i, x in enumerate(self._inputs) if x._requires_grad}
         self._registers: dict[int, Register] = {}
         self._made: dict[int, np.ndarray] = {}
         self._constants: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -157,10 +162,10 @@ class Recorder:
 
     def _finish(self) -> None:
         """Note what gradients are in the end, and what constants were overwritten."""
-        for node in self.gradients:
+        for node in (*self.gradients, *self.sums):  # those found may be changed in place
             self.gradients[node] = self._gradient(node)
         for i, x in enumerate(self._inputs):
-            if x._grad is not None:
+            if i in self._wanting and x._grad is not None:
                 self.given[i] = self._gradient(x)
         for array, before in self._constants.values():
             if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
@@ -371,9 +376,9 @@ def _unfolded(x: Any) -> list:
 
 
 def where() -> str:
-    """The innermost line outside this package that is running, such as ``train.py:12``."""
+    """The innermost line of the user's that is running, such as ``train.py:12``."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(NOT_THE_USERS):
         frame = frame.f_back
     if frame is None:
         return "?"
