@@ -416,7 +416,7 @@ void tgl_batch_norm_slopes_f64(
  * losses       tgl_cross_entropy             y, a, target             n, c, ignored
  * slope        tgl_cross_entropy_slope       d, a, target, y, g       n, c, step
  * conv         the convolution y             y, scratch, x, w, bias   images, c, out, groups,
- * conv_images  its adjoint for x             x, scratch, y, w            relu
+ * conv_images  its adjoint for x             x, scratch, y, w            parts, relu
  * conv_weights its adjoint for w             w, scratch, x, y
  * max_pool     tgl_max_pool                  y, index, x              images
  * scatter      tgl_scatter                   x, y, index              pixels, outputs, images
@@ -431,8 +431,9 @@ void tgl_batch_norm_slopes_f64(
  * tape         tgl_tape                      x, code                  size
  *
  * An s[0] is eps, and s[1] share, in batch normalization. conv and its adjoints, and max_pool,
- * have windows. `scratch` has room for TGL_CONV_PARTS times the columns of one image of c
- * channels; for conv_weights for as many matrices w besides.
+ * have windows. Convolutions are done in so many parts, 1 to `images`, perhaps side by side:
+ * `scratch` has room for the columns of one image of c channels for each part, and in
+ * conv_weights for a matrix w for each part behind these.
  *
  * Kinds from TGL_MAP on compute an element of y from those at the same place in a and b, or
  * from a number that is the same for all (with a step of 0); n has how many elements there
@@ -453,8 +454,6 @@ enum {
     TGL_EXP, TGL_LOG, TGL_TANH, TGL_SIGMOID,
     TGL_MAPS
 };
-enum { TGL_CONV_PARTS = 4 };
-
 typedef struct {
     int kind, is_double, joined;
     void *x[8];
