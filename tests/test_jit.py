@@ -584,6 +584,33 @@ def test_modes_switch_between_recordings(inside):
     assert_close(*finals, 1e-10)
 
 
+SCALE = 1.0
+
+
+def test_variables_from_outside():
+    """Those that the function itself names: of its module, and of functions around it."""
+    global SCALE
+    shift, w = 0.0, Tensor([1.0, 2.0])
+    calls = []
+
+    @tg.jit
+    def f(x):
+        calls.append(None)
+        return [(x * SCALE + shift) * w for _ in range(1)][0]
+
+    x = np.array([1.0, 1.0], "float32")
+    for i in range(12):
+        SCALE = [1.0, 2.0][i // 6]
+        shift = [0.0, 3.0][i // 3 % 2]
+        if i == 11:
+            w = Tensor([5.0, 6.0])
+        expected = (x * SCALE + shift) * w.data
+        np.testing.assert_array_equal(f(x).data, expected)
+    SCALE, shift, w = 1.0 * len(x) / 2, shift - shift, w
+    assert len(calls) == 6
+    assert f(x).data.tolist() == [5.0, 6.0]
+
+
 def test_evaluation_keeps_no_graph():
     model = dense("float32", nn.ReLU())
 
@@ -1793,3 +1820,42 @@ def test_after_a_fork():
         case.step(case.x, case.y)
         twin.step(twin.x, twin.y)
     assert_close(state_of(case.model), state_of(twin.model), 1e-10)
+
+
+# ---- backends --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["numpy", "python"])
+def test_other_backends(name):
+    """They replay too, in NumPy's forms; and a recording stays right if the backend changes."""
+    def make(dtype):
+        model = nn.Sequential(nn.Conv2d(1, 2, 2, dtype=dtype), nn.BatchNorm2d(2, dtype=dtype),
+                              nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                              nn.Linear(2, 3, dtype=dtype))
+        optimizer = optim.Adam(model.parameters(), 0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            return loss, norm
+
+        return step, batches_of(1, 3, 3, dtype=dtype, sizes=(4, 4)), model, optimizer
+
+    with tg.backend(name):
+        assert_same_training(make, steps=12)
+    theirs = run(eager, make, 12, dtype="float64")
+    switched = []
+
+    def switching(function):
+        jitted = tg.jit(function)
+
+        def called(*args):
+            switched.append(None)
+            with tg.backend(["numpy", tg.get_backend(), name][len(switched) % 3]):
+                return jitted(*args)
+        return called
+
+    assert_close(run(switching, make, 12, dtype="float64"), theirs, 1e-10)

@@ -6,9 +6,10 @@ import gc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dis import get_instructions
 from functools import update_wrapper
 from threading import RLock
-from types import MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
@@ -17,6 +18,7 @@ import numpy as np
 from .. import engine
 from ..engine import Node
 from ..nn import Module
+from ..nn.module import unchanged
 from ..tensor import Tensor, as_tensor
 from ..value import Value
 from .program import Program, copied
@@ -44,11 +46,12 @@ def jit(function: Callable) -> Jitted:
     is not repeated, and plain numbers and arrays from outside are constants. Schedulers that
     step in the function, and modes that it sets, do go on.
 
-    A change of what the recording depends on leads to another recording: an array of a
-    parameter exchanged, ``requires_grad``, hooks, attributes of Modules such as ``training``
-    or the p of a `Dropout`, gradients that are there or not, an optimizer that takes other
-    parameters or other state. At most eight are kept. Numbers in Tensors and Values, and
-    rates and other settings of optimizers, may change at any time.
+    A change of what the recording depends on leads to another recording: a variable from
+    outside that the function itself names, an array of a parameter exchanged,
+    ``requires_grad``, hooks, attributes of Modules such as ``training`` or the p of a
+    `Dropout`, gradients that are there or not, an optimizer that takes other parameters or
+    other state. At most eight are kept. Numbers in Tensors and Values, and rates and other
+    settings of optimizers, may change at any time.
 
     Args:
         function: takes arrays, Tensors, Values, other hashable arguments, and tuples, lists
@@ -153,7 +156,7 @@ class Jitted:
     def _find(self, key: Any) -> _Recording | None:
         """The recording for this key that holds now, moved to the end."""
         for i, recording in enumerate(self._recordings):
-            if recording.key == key and recording.program.fits():
+            if recording.key == key and recording.holds():
                 self._recordings.append(self._recordings.pop(i))
                 return recording
         return None
@@ -163,6 +166,7 @@ class Jitted:
         """Run the function, write down what it does, and keep that."""
         inputs: list[Any] = []
         outputs: list[Any] = []
+        outside = _Outside(self._function)
         nodes, options = _as_nodes((args, kwargs), inputs)
         with Recorder(inputs) as recorder:
             for x in (getattr(self._function, "__self__", None), *nodes, *options.values()):
@@ -172,7 +176,7 @@ class Jitted:
         program = Program(recorder, inputs, outputs)
         _hand_back(leaves, program.given_now())
         self.program = program
-        self._recordings.append(_Recording(key, program, shape, args))
+        self._recordings.append(_Recording(key, program, shape, args, outside))
         del self._recordings[:-self.most]
         return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
 
@@ -195,6 +199,47 @@ class Jitted:
             engine._mode.jitted = False
 
 
+class _Outside:
+    """The variables that a function reads, but that are not its own, and what they stand for.
+
+    They are those of its module and of functions around it, without modules, functions and
+    classes. What functions read that it calls is not known.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        self._variables = getattr(function, "__globals__", {})
+        found = {name: self._variables.get(name)
+                 for name in _names_of(getattr(function, "__code__", None))}
+        self._globals = [(name, x) for name, x in found.items() if not isinstance(x, _FIXED)]
+        self._cells = [(cell, cell.cell_contents) for cell in
+                       getattr(function, "__closure__", None) or () if cell != CellType()]
+
+    def is_unchanged(self) -> bool:
+        """Whether they stand for the same objects, or for equal plain ones."""
+        variables = self._variables
+        for name, before in self._globals:
+            now = variables.get(name)
+            if now is not before and not unchanged(before, now):
+                return False
+        for cell, before in self._cells:
+            now = cell.cell_contents
+            if now is not before and not unchanged(before, now):
+                return False
+        return True
+
+
+_FIXED = (ModuleType, FunctionType, BuiltinFunctionType, type)
+
+
+def _names_of(code: CodeType | None) -> set[str]:
+    """The names of the global variables that code reads, and code inside of it."""
+    if code is None:
+        return set()
+    names = {one.argval for one in get_instructions(code) if one.opname == "LOAD_GLOBAL"}
+    inner = [_names_of(x) for x in code.co_consts if isinstance(x, CodeType)]
+    return names.union(*inner)
+
+
 class _Recording:
     """A program, the calls that it stands for, and what it returns.
 
@@ -203,9 +248,12 @@ class _Recording:
         arrays: if all arguments are arrays, shape and dtype of each; else None.
         recording: whether the graph was recorded.
         shape: what is returned, with holes for nodes.
+        outside: the variables of others that the function reads.
     """
 
-    def __init__(self, key: Any, program: Program, shape: Any, args: tuple) -> None:
+    def __init__(self, key: Any, program: Program, shape: Any, args: tuple,
+                 outside: _Outside) -> None:
+        self.outside = outside
         self.key = key
         self.program = program
         self.shape = shape
@@ -222,7 +270,11 @@ class _Recording:
         for x, (shape, dtype) in zip(args, self.arrays):
             if type(x) is not np.ndarray or x.dtype != dtype or x.shape != shape:
                 return False
-        return self.program.fits()
+        return self.holds()
+
+    def holds(self) -> bool:
+        """Whether the function would do the same now."""
+        return self.program.fits() and self.outside.is_unchanged()
 
     def replay(self, inputs: Iterable[Any]) -> Any:
         """Run the program, and return new nodes."""
