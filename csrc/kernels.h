@@ -408,6 +408,7 @@ void tgl_batch_norm_slopes_f64(
  * numbers, s fractions. Numbers are float or double; letters are those of the functions above.
  *
  * kind         computes                      x                        n
+ * input        y = a                         y, where the address of a stands    bytes
  * copy         y = a                         y, a                     bytes
  * add_one      y = a + 1, of int64_t         y, a
  * matmul       tgl_matmul                    c, a, b, bias            m, n, k, c_row, a_row,
@@ -441,7 +442,7 @@ void tgl_batch_norm_slopes_f64(
  * the one before it, and may go through them together with it, a block at a time.
  */
 enum {
-    TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
+    TGL_INPUT, TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
     TGL_CONV_IMAGES, TGL_CONV_WEIGHTS, TGL_MAX_POOL, TGL_SCATTER, TGL_BATCH_NORM,
     TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE, TGL_TAPE,
     TGL_MAP
