@@ -1,4 +1,8 @@
-"""Training steps replayed by `tg.jit`, beside PyTorch's eager ones and JAX's compiled ones."""
+"""Training steps replayed by `tg.jit`, beside PyTorch's eager ones and JAX's compiled ones.
+
+And beside the machine's limit: the time that a step's multiplications take at the speed of the
+best matrix product, and its update at that of the memory, both measured in the same run.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ import steps
 from rows import Row
 
 import tinygrad_lite as tg
-from tinygrad_lite.commands.timing import race
+from tinygrad_lite.commands.timing import Summary, race
+from tinygrad_lite.commands.updates import memory_loop
 
 __all__ = ["rows"]
 
@@ -39,28 +44,54 @@ CNN_GOAL = 0.4
 def rows(seconds: float, torch: Any) -> Iterator[Row]:
     """A row for each problem and peer that is installed; times of a row were taken in turns."""
     jax = importlib.import_module("jax") if find_spec("jax") else None
+    speeds = Speeds.measured(seconds)
     for problem, jax_goal, torch_goal in GOALS:
         racers = jitted_steps(problem, torch)
         goals = [("PyTorch eager", torch_goal)] * (torch is not None)
         if jax is not None:
             racers.append(jax_step(problem, jax))
             goals.append(("JAX jit", jax_goal))
-        what = f"jitted step of {problem.name}, batch {problem.batch}"
-        yield from rows_of(what, racers, goals, seconds)
-    ours, *peers = layers.cnn_steps(torch)
-    what = f"jitted step of a CNN on 28x28, batch {layers.CNN_BATCH}"
-    yield from rows_of(what, [tg.jit(ours), *peers], [("PyTorch eager", CNN_GOAL)] * len(peers),
-                       seconds)
-
-
-def rows_of(what: str, racers: list[Callable], goals: list[tuple[str, float]],
-            seconds: float) -> Iterator[Row]:
-    """Ours against each peer, or alone."""
-    ours, *theirs = race(racers, seconds)
-    for (peer, goal), time in zip(goals, theirs, strict=True):
-        yield Row(what, ours, peer, time, goal)
-    if not theirs:
+        what = f"{problem.name}, batch {problem.batch}"
+        ours, *theirs = race(racers, seconds)
+        for (peer, goal), time in zip(goals, theirs, strict=True):
+            yield Row(what, ours, peer, time, goal)
+        limit = speeds.least_time(problem)
+        yield Row(what, ours, "machine's limit", Summary(limit, limit, limit))
+    ours, *theirs = race([tg.jit(step) for step in layers.cnn_steps(None)]
+                         + layers.cnn_steps(torch)[1:], seconds)
+    what = f"CNN on 28x28, batch {layers.CNN_BATCH}"
+    if theirs:
+        yield Row(what, ours, "PyTorch eager", theirs[0], CNN_GOAL)
+    else:
         yield Row(what, ours)
+
+
+class Speeds(NamedTuple):
+    """Multiplications and additions, and bytes, per second: the best that this run saw."""
+
+    flops: float
+    bytes: float
+
+    @classmethod
+    def measured(cls, seconds: float) -> Speeds:
+        """Of square matrix products, ours and NumPy's, and of C's triad in the main memory."""
+        best = 0.0
+        for n in (256, 512, 1024):
+            a, b = np.ones((2, n, n), np.float32)
+            products = [lambda a=a, b=b: tg.kernels.body().matmul(a, b),
+                        lambda a=a, b=b: np.matmul(a, b)]
+            best = max(best, *(2 * n**3 / time.low for time in race(products, seconds / 4)))
+        loop = memory_loop("triad", np.ones(1 << 25, np.float32))
+        (time,) = race([loop.run], seconds / 4)
+        return cls(best, loop.moved / time.low)
+
+    def least_time(self, problem: steps.Problem) -> float:
+        """Seconds for a step's products, and for Adam's 8 accesses to each parameter."""
+        layers = list(zip(problem.sizes, problem.sizes[1:], strict=False))
+        weights = sum(n * m for n, m in layers)
+        products = 3 * weights - layers[0][0] * layers[0][1]  # the first has no dL/dx
+        accesses = 8 * (weights + sum(problem.sizes[1:]))
+        return 2 * problem.batch * products / self.flops + 4 * accesses / self.bytes
 
 
 def jitted_steps(problem: steps.Problem, torch: Any) -> list[Callable]:

@@ -121,6 +121,15 @@ def step_rows(effort: Effort, threads: int) -> Iterator[Row]:
     yield from updates.rows(effort.update_seconds, effort.largest, torch)
 
 
+def jitted_rows(effort: Effort, threads: int) -> Iterator[Row]:
+    """Training steps in one call of C."""
+    import jitted
+
+    from tinygrad_lite.commands.updates import load_torch
+
+    yield from jitted.rows(effort.seconds, load_torch(threads))
+
+
 def moons_rows(effort: Effort, _threads: int) -> Iterator[Row]:
     """micrograd's demonstration, where micrograd is installed."""
     if find_spec("micrograd") is None:
@@ -145,6 +154,7 @@ def import_rows(effort: Effort, _threads: int) -> Iterator[Row]:
 SECTIONS = {
     "Updates: optimizer.step() in C": step_rows,
     "Training: forward, backward, Adam": training_rows,
+    "Training steps replayed by tg.jit": jitted_rows,
     "A CNN's training step; layers alone, forward and backward": layer_rows,
     "Scalars": moons_rows,
     "Import": import_rows,
@@ -159,7 +169,7 @@ def environment(threads: int) -> dict[str, Any]:
     """What a reader must know to read the times."""
     import tinygrad_lite as tg
 
-    peers = {name: installed(name) for name in ("numpy", "torch", "micrograd")}
+    peers = {name: installed(name) for name in ("numpy", "torch", "jax", "micrograd")}
     return {"tinygrad_lite": tg.__version__, "backend": tg.get_backend(), **peers,
             "python": platform.python_version(), "machine": platform.machine(),
             "cores": os.cpu_count(), "threads": threads}
@@ -176,7 +186,7 @@ def installed(distribution: str) -> str | None:
 def print_environment(facts: dict[str, Any]) -> None:
     """Say what is measured, where, and which peers are missing."""
     print(", ".join(f"{name} {fact}" for name, fact in facts.items() if fact is not None))
-    for name in ("torch", "micrograd"):
+    for name in ("torch", "jax", "micrograd"):
         if facts[name] is None:
             print(f"{name} is not installed: what compares with it is left out")
     print("medians, with the quartiles in brackets; ratio: our time divided by theirs")
@@ -226,6 +236,13 @@ def digits(number: float) -> str:
     return f"{number:.{max(0, 3 - before)}f}"
 
 
+def hold_to_cores(threads: int) -> None:
+    """Let the process have as many cores as threads: JAX knows no other way to be told."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[:threads])
+
+
 # ---- the command -----------------------------------------------------------------------
 
 
@@ -270,6 +287,7 @@ def main() -> None:
     """Measure every section, print its rows as they come, and write the JSON file."""
     options = parse(sys.argv[1:])
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(options.threads)))
+    hold_to_cores(options.threads)
     effort = QUICK if options.quick else FULL
     facts = environment(options.threads)
     print_environment(facts)

@@ -38,13 +38,14 @@ static int NAME(do_slope)(const tgl_instruction *i)
 /* The sizes of a convolution: of one group, c channels in, out of it, places and windows. */
 struct NAME(conv) {
     const tgl_instruction *i;
-    size_t images, groups, c, out, places, windows, pixels;
+    size_t images, groups, parts, c, out, places, windows, pixels;
     size_t weights;     /* numbers in all of w */
 };
 
 static struct NAME(conv) NAME(conv_of)(const tgl_instruction *i)
 {
-    struct NAME(conv) v = {.i = i, .images = (size_t)i->n[0], .groups = (size_t)i->n[3]};
+    struct NAME(conv) v = {.i = i, .images = (size_t)i->n[0], .groups = (size_t)i->n[3],
+                           .parts = (size_t)i->n[4]};
     v.c = (size_t)i->n[1] / v.groups;
     v.out = (size_t)i->n[2] / v.groups;
     v.places = v.c * (size_t)(i->at.kernel_h * i->at.kernel_w);
@@ -57,7 +58,7 @@ static struct NAME(conv) NAME(conv_of)(const tgl_instruction *i)
 /* The images of part p, from one up to another. */
 static size_t NAME(conv_bound)(const struct NAME(conv) *v, size_t p)
 {
-    return v->images * p / TGL_CONV_PARTS;
+    return v->images * p / v->parts;
 }
 
 static real *NAME(conv_columns)(const struct NAME(conv) *v, size_t p)
@@ -71,7 +72,7 @@ static void NAME(conv_part)(void *job, size_t begin, size_t end)
     const struct NAME(conv) *v = job;
     const real *x = v->i->x[2];
     const real *bias = v->i->x[4];
-    const int options = TGL_ACCUMULATE | (v->i->n[4] ? TGL_RELU : 0);
+    const int options = TGL_ACCUMULATE | (v->i->n[5] ? TGL_RELU : 0);
     for (size_t p = begin; p < end; p++) {
         real *columns = NAME(conv_columns)(v, p);
         for (size_t k = NAME(conv_bound)(v, p); k < NAME(conv_bound)(v, p + 1); k++)
@@ -119,7 +120,7 @@ static void NAME(conv_weights_part)(void *job, size_t begin, size_t end)
     const real *y = v->i->x[3];
     for (size_t p = begin; p < end; p++) {
         real *columns = NAME(conv_columns)(v, p);
-        real *sums = NAME(conv_columns)(v, TGL_CONV_PARTS) + p * v->weights;
+        real *sums = NAME(conv_columns)(v, v->parts) + p * v->weights;
         memset(sums, 0, v->weights * sizeof(real));
         for (size_t k = NAME(conv_bound)(v, p); k < NAME(conv_bound)(v, p + 1); k++)
             for (size_t g = 0; g < v->groups; g++) {
@@ -137,26 +138,26 @@ static void NAME(conv_weights_part)(void *job, size_t begin, size_t end)
 static int NAME(do_conv)(const tgl_instruction *i)
 {
     struct NAME(conv) v = NAME(conv_of)(i);
-    share_job(NAME(conv_part), &v, TGL_CONV_PARTS, 1);
+    share_job(NAME(conv_part), &v, v.parts, 1);
     return 1;
 }
 
 static int NAME(do_conv_images)(const tgl_instruction *i)
 {
     struct NAME(conv) v = NAME(conv_of)(i);
-    share_job(NAME(conv_images_part), &v, TGL_CONV_PARTS, 1);
+    share_job(NAME(conv_images_part), &v, v.parts, 1);
     return 1;
 }
 
 static int NAME(do_conv_weights)(const tgl_instruction *i)
 {
     struct NAME(conv) v = NAME(conv_of)(i);
-    share_job(NAME(conv_weights_part), &v, TGL_CONV_PARTS, 1);
-    const real *sums = NAME(conv_columns)(&v, TGL_CONV_PARTS);
+    share_job(NAME(conv_weights_part), &v, v.parts, 1);
+    const real *sums = NAME(conv_columns)(&v, v.parts);
     real *w = i->x[0];
     for (size_t j = 0; j < v.weights; j++) {
         real total = 0;
-        for (size_t p = 0; p < TGL_CONV_PARTS; p++)
+        for (size_t p = 0; p < v.parts; p++)
             total += sums[p * v.weights + j];
         w[j] = total;
     }

@@ -408,6 +408,7 @@ void tgl_batch_norm_slopes_f64(
  * numbers, s fractions. Numbers are float or double; letters are those of the functions above.
  *
  * kind         computes                      x                        n
+ * input        y = a                         y, where the address of a stands    bytes
  * copy         y = a                         y, a                     bytes
  * add_one      y = a + 1, of int64_t         y, a
  * matmul       tgl_matmul                    c, a, b, bias            m, n, k, c_row, a_row,
@@ -416,7 +417,7 @@ void tgl_batch_norm_slopes_f64(
  * losses       tgl_cross_entropy             y, a, target             n, c, ignored
  * slope        tgl_cross_entropy_slope       d, a, target, y, g       n, c, step
  * conv         the convolution y             y, scratch, x, w, bias   images, c, out, groups,
- * conv_images  its adjoint for x             x, scratch, y, w            relu
+ * conv_images  its adjoint for x             x, scratch, y, w            parts, relu
  * conv_weights its adjoint for w             w, scratch, x, y
  * max_pool     tgl_max_pool                  y, index, x              images
  * scatter      tgl_scatter                   x, y, index              pixels, outputs, images
@@ -431,8 +432,9 @@ void tgl_batch_norm_slopes_f64(
  * tape         tgl_tape                      x, code                  size
  *
  * An s[0] is eps, and s[1] share, in batch normalization. conv and its adjoints, and max_pool,
- * have windows. `scratch` has room for TGL_CONV_PARTS times the columns of one image of c
- * channels; for conv_weights for as many matrices w besides.
+ * have windows. Convolutions are done in so many parts, 1 to `images`, perhaps side by side:
+ * `scratch` has room for the columns of one image of c channels for each part, and in
+ * conv_weights for a matrix w for each part behind these.
  *
  * Kinds from TGL_MAP on compute an element of y from those at the same place in a and b, or
  * from a number that is the same for all (with a step of 0); n has how many elements there
@@ -440,7 +442,7 @@ void tgl_batch_norm_slopes_f64(
  * the one before it, and may go through them together with it, a block at a time.
  */
 enum {
-    TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
+    TGL_INPUT, TGL_COPY, TGL_ADD_ONE, TGL_MATMUL, TGL_SUM, TGL_LOSSES, TGL_SLOPE, TGL_CONV,
     TGL_CONV_IMAGES, TGL_CONV_WEIGHTS, TGL_MAX_POOL, TGL_SCATTER, TGL_BATCH_NORM,
     TGL_NORMALIZE, TGL_NORM_SLOPES, TGL_TAKE_ROWS, TGL_ADD_ROWS, TGL_UPDATE, TGL_TAPE,
     TGL_MAP
@@ -453,8 +455,6 @@ enum {
     TGL_EXP, TGL_LOG, TGL_TANH, TGL_SIGMOID,
     TGL_MAPS
 };
-enum { TGL_CONV_PARTS = 4 };
-
 typedef struct {
     int kind, is_double, joined;
     void *x[8];

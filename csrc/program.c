@@ -6,6 +6,12 @@
 
 /* ---- instructions without a type ------------------------------------------------------- */
 
+static int do_input(const tgl_instruction *i)
+{
+    memcpy(i->x[0], *(void *const *)i->x[1], (size_t)i->n[0]);
+    return 1;
+}
+
 static int do_copy(const tgl_instruction *i)
 {
     memcpy(i->x[0], i->x[1], (size_t)i->n[0]);
@@ -53,6 +59,7 @@ static int do_tape(const tgl_instruction *i)
 
 #define BOTH(name) {name##_f32, name##_f64}
 static int (*const instructions[TGL_MAP][2])(const tgl_instruction *i) = {
+    [TGL_INPUT] = {do_input, do_input},
     [TGL_COPY] = {do_copy, do_copy},
     [TGL_ADD_ONE] = {do_add_one, do_add_one},
     [TGL_MATMUL] = BOTH(do_matmul),

@@ -67,22 +67,23 @@ class Group:
 
     Attributes:
         kernel: the kernel's name.
-        columns: the arrays for each letter of the kernel, none for one left out. Where an
-            array that is only read was exchanged, such as a gradient, this is a new tuple
-            with a new column; the other columns stay.
+        columns: the arrays for each letter of the kernel, none for one left out. A column
+            that is only read, such as that of the gradients, is replaced whenever an array of
+            it was exchanged; the others stay.
         dtype: the one dtype of all arrays.
         read, written: positions of the columns that are only read, and of the others.
         seen: the columns as they were given, with `COPIED` for an array that was copied.
         given: the tuple that these came in, all of them tuples, the last time and before.
         tables: what a body keeps with the group; native keeps its pointer tables here.
+        pointed: whether the tables are those of the columns that the group has now.
 
     An array that is only read is replaced by a copy, made anew at each call, if it is not
     C-contiguous. The others are written, so they are refused instead: a copy would lose the
     update.
     """
 
-    __slots__ = ("columns", "dtype", "given", "kernel", "layouts", "owners", "read", "seen",
-                 "tables", "written")
+    __slots__ = ("columns", "dtype", "given", "kernel", "layouts", "owners", "pointed", "read",
+                 "seen", "tables", "written")
 
     def __init__(self, kernel: str, columns: Columns):
         check_counts(kernel, columns)
@@ -90,12 +91,13 @@ class Group:
         self.kernel = kernel
         self.read = [i for i, letter in enumerate(row.arrays) if letter in row.reads]
         self.written = [i for i in range(len(columns)) if i not in self.read and columns[i]]
-        self.columns: tuple[Sequence[np.ndarray], ...] = tuple(map(tuple, columns))
+        self.columns: list[Sequence[np.ndarray]] = [tuple(column) for column in columns]
         self.dtype = common_dtype(self.name(0, 0), self.columns[0])
         self.check_written_columns()
         self.seen: list[Sequence[Any]] = list(self.columns)
         self.given: Any = None
         self.tables: Any = None
+        self.pointed = False
         for i in self.read:
             self.exchange(i, columns[i])
 
@@ -143,14 +145,15 @@ class Group:
 
     def exchange(self, i: int, column: Sequence[np.ndarray]) -> None:
         """Check the arrays of a column that is only read, and take them for the last ones."""
-        seen: tuple[Any, ...]
+        used: Sequence[np.ndarray]
+        seen: Sequence[Any]
         if self.are_plain(column):
             used = seen = tuple(column)
         else:
             used = self.checked_reads(i, column)
-            seen = tuple([a if a is b else COPIED for a, b in zip(column, used)])
-        columns = (*self.columns[:i], used, *self.columns[i + 1:])
-        self.seen[i], self.columns = seen, columns  # at once, whatever interrupts this
+            seen = [a if a is b else COPIED for a, b in zip(column, used)]
+        self.pointed = False
+        self.columns[i], self.seen[i] = used, seen  # at once, whatever interrupts this
 
     def are_plain(self, arrays: Sequence[Any]) -> bool:
         """Whether each array is laid out as its tensor is, in memory all of its own."""
@@ -160,7 +163,7 @@ class Group:
             return False
         return alike and self.owners.isdisjoint(map(id, arrays))
 
-    def checked_reads(self, i: int, arrays: Sequence[Any]) -> tuple[np.ndarray, ...]:
+    def checked_reads(self, i: int, arrays: Sequence[Any]) -> list[np.ndarray]:
         """The same arrays, C-contiguous, after the full check."""
         first = self.columns[0]
         letter = ROWS[self.kernel].arrays[i]
@@ -169,7 +172,7 @@ class Group:
             if not (is_kind(array, self.dtype, like.shape) and array.flags.aligned):
                 check_kind(self.name(i, k), array, self.dtype, like.shape)
                 check_aligned(self.name(i, k), array)
-        used = tuple(a if a.flags.c_contiguous else a.copy() for a in arrays)
+        used = [a if a.flags.c_contiguous else a.copy() for a in arrays]
         doubtful = [(self.name(i, k), a) for k, a in enumerate(used)
                     if self.written and not self.is_apart(a)]
         if doubtful:

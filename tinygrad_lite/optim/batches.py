@@ -88,8 +88,8 @@ class Batch:
         self._cells = [p._changed for p in params if not isinstance(p, Value)]
         unknown = (None,) * len(params)
         self._known: list[tuple] = [(p, None, None) for p in params]  # with what they held
-        self.columns: tuple[tuple, ...] = (unknown, unknown, *(
-            tuple(s.arrays[x] for s in states) if x else () for x in letters))
+        self._state = [tuple(s.arrays[x] for s in states) if x else () for x in letters]
+        self.columns: tuple[tuple, ...] = (unknown, unknown, *self._state)
 
     @property
     def step(self) -> int:
@@ -109,16 +109,15 @@ class Batch:
 
     def _take(self) -> None:
         """Make the columns of weights and gradients anew."""
-        known, _, *rest = self.columns
         views = self._pack.views  # of Values; they hold what `Pack.load` copied
         if views:
-            w, g = zip(*[views.get(p) or (p._data, p._grad._data) for p in self.params])
+            known = [(p, *(views.get(p) or (p._data, p._grad._data))) for p in self.params]
         else:
-            w = tuple([p._data for p in self.params])
-            g = tuple([p._grad._data for p in self.params])
-        columns = (known if all(map(is_, w, known)) else w, g, *rest)
-        taken = list(zip(self.params, w, g))
-        self.columns, self._known = columns, taken  # at once, whatever interrupts this
+            known = [(p, p._data, p._grad._data) for p in self.params]
+        _, w, g = zip(*known)
+        before = self.columns[0]
+        columns = (before if all(map(is_, w, before)) else w, g, *self._state)
+        self.columns, self._known = columns, known  # at once, whatever interrupts this
 
     def count(self) -> None:
         """Count a step that was taken."""

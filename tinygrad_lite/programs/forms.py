@@ -236,12 +236,15 @@ def _convolution(kind: str) -> Callable[[Entry], Instruction | None]:
                    for x in arrays) or y.dtype not in FLOATS:
             return None
         images, w = _images_and_weights(kind, entry)
+        if not images:
+            return None
         channels = groups * w.shape[1]
         columns = channels * at.places * at.windows
-        room = CONV_PARTS * (columns + (w.size if kind == "CONV_WEIGHTS" else 0))
+        parts = min(CONV_PARTS, images)
+        room = parts * (columns + (w.size if kind == "CONV_WEIGHTS" else 0))
         reads = entry.inputs[::-1] if kind == "CONV_WEIGHTS" else entry.inputs
         return Instruction(entry.op.name, kind, (y, np.empty(room, y.dtype)), tuple(reads),
-                           n=(images, channels, len(w), groups, 0), at=at)
+                           n=(images, channels, len(w), groups, parts, 0), at=at)
     return form
 
 

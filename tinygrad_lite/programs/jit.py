@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dis import get_instructions
 from functools import update_wrapper
@@ -128,7 +128,7 @@ class Jitted:
             found = self._find(key)
             if found is not None:
                 self.program = found.program
-                returned = found.replay(map(_plain, leaves))
+                returned = found.replay(list(map(_plain, leaves)))
                 _hand_back(leaves, found.program.given_now())
                 return returned
             if key in self._seen:
@@ -261,6 +261,8 @@ class _Recording:
         self.arrays = None
         if all(type(x) is np.ndarray for x in args) and not key[1]:
             self.arrays = [(x.shape, x.dtype) for x in args]
+            program.alike = program.read is not None and \
+                all(x.dtype == y.dtype for x, y in zip(args, program.inputs))
 
     def takes(self, args: tuple, recording: bool) -> bool:
         """Whether it stands for a call with these arguments, all arrays, and holds now."""
@@ -276,7 +278,7 @@ class _Recording:
         """Whether the function would do the same now."""
         return self.program.fits() and self.outside.is_unchanged()
 
-    def replay(self, inputs: Iterable[Any]) -> Any:
+    def replay(self, inputs: Sequence[Any]) -> Any:
         """Run the program, and return new nodes."""
         results = self.program.run(inputs)
         return _node(results[0]) if self.shape is _Hole else _filled(self.shape, iter(results))

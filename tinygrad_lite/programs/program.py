@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,10 @@ class Program:
 
     Attributes:
         instructions: in the order in which they run.
+        alike: whether the inputs are arrays of the dtypes that are given.
+        read: lets C read input arrays; None where nothing does.
         nbytes: bytes of the memory in which all intermediate results have their places.
-        calls: how many calls of C and of NumPy forms a replay makes.
+        parts: the calls, of C and of NumPy forms, that a replay makes.
     """
 
     def __init__(self, recorder: Recorder, inputs: list[Any], outputs: list[Node]) -> None:
@@ -75,9 +77,11 @@ class Program:
         moved, self.nbytes = self._new_memory(self._staying(recorder, entries),
                                              instructions, kept)
         self.instructions = [_moved(one, moved) for one in instructions]
+        self.has_values = bool(self.leaves.values or self.value_gradients.values)
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
         self.parts: list[Callable[[], None]] = []
-        self.read: Callable[[int, np.ndarray], None] | None = None
+        self.read: Any = None
+        self.alike = False
         self._make_parts()
 
     # ---- how it is made ----------------------------------------------------------------
@@ -150,13 +154,11 @@ class Program:
                 yield from _arrays(entry.columns)
 
     def _copies_of_inputs(self) -> list[Instruction]:
-        """Instructions that copy the input arrays; `copies` has the number of each."""
-        arrays = [x for x in self.inputs if isinstance(x, np.ndarray)]
-        numbers = itertools.count()
-        self.copies = [next(numbers) if isinstance(x, np.ndarray) else -1 for x in self.inputs]
+        """Instructions that copy the input arrays."""
         if kernels.get_backend() != "c":
             return []
-        return [Instruction("input", "COPY", (x,), (x,), n=(x.nbytes,)) for x in arrays]
+        return [Instruction("input", "INPUT", (x,), (), n=(x.nbytes,))
+                for x in self.inputs if isinstance(x, np.ndarray)]
 
     def _make_parts(self) -> None:
         """Functions that run the instructions: one for all in C that follow one another."""
@@ -166,9 +168,9 @@ class Program:
                 continue
             run = list(group)
             code = kernels.body("c").Code(run, joined(run))
-            if run[0].name == "input":
+            if run[0].kind == "INPUT":
                 self.read = code.read
-            self.parts.append(_in_c(code, run))
+            self.parts.append(code.run)
 
     # ---- whether it still holds --------------------------------------------------------
 
@@ -205,15 +207,15 @@ class Program:
 
     # ---- a replay ----------------------------------------------------------------------
 
-    def run(self, inputs: Iterable[Any]) -> list[Any]:
+    def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Copy the inputs in, do all that was recorded, and copy the outputs out."""
-        kept = self._take(inputs)
+        kept = inputs if self._reads(inputs) else self._take(inputs)
+        if self.has_values:
+            self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
         for node, place in self.sums:
             if node._grad is not place:
                 self._store(place if isinstance(place, Register) else place._data,
                             getattr(node._grad, "_data", node._grad))
-        if self.leaves.values:
-            self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
         for update in self.updates:
             update.prepare()
         for part in self.parts:
@@ -227,10 +229,11 @@ class Program:
             step.optimizer.steps_taken += 1
         for node, grad in self.gradients:
             node._grad = grad
-        for value, number in self.updated.numbers(self.numbers):
-            value._data = number
-        for value, number in self.value_gradients.numbers(self.numbers):
-            value._grad = number
+        if self.has_values:
+            for value, number in self.updated.numbers(self.numbers):
+                value._data = number
+            for value, number in self.value_gradients.numbers(self.numbers):
+                value._grad = number
         for function in self.after:
             function()
         return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
@@ -239,24 +242,32 @@ class Program:
         """The gradients of the inputs that have one, by their number."""
         return {i: self._load(grad) for i, grad in self.given.items()}
 
+    def _reads(self, inputs: Sequence[Any]) -> bool:
+        """Whether C can read the inputs where they are, and now will."""
+        if not self.alike:
+            return False
+        try:
+            self.read(inputs)
+        except ValueError:  # one is not contiguous
+            return False
+        return True
+
     def _take(self, inputs: Iterable[Any]) -> list[np.ndarray]:
         """Copy the inputs in, or let C do that; the arrays that must live until then."""
-        kept = []
-        for place, number, given in zip(self.inputs, self.copies, inputs):
+        arrays = []
+        for place, given in zip(self.inputs, inputs):
             if type(place) is Register:
                 self.numbers[place.at] = given
             elif self.read is None:
                 place[...] = given
+            elif given.dtype == place.dtype:
+                arrays.append(given)
             else:
-                if given.dtype != place.dtype:
-                    given = given.astype(place.dtype)
-                try:
-                    self.read(number, given)
-                except ValueError:  # it is not contiguous
-                    given = given.copy()
-                    self.read(number, given)
-                kept.append(given)
-        return kept
+                arrays.append(given.astype(place.dtype))
+        if self.read is not None:
+            arrays = list(map(np.ascontiguousarray, arrays))
+            self.read(arrays)
+        return arrays
 
     def _load(self, x: Any) -> Any:
         return float(self.numbers[x.at]) if isinstance(x, Register) else x
@@ -463,16 +474,6 @@ def _moved(one: Instruction, moved: Callable[[np.ndarray], np.ndarray]) -> Instr
         entry = entry._replace(target=move(entry.target), source=move(entry.source))
     return one._replace(writes=tuple(map(move, one.writes)), reads=tuple(map(move, one.reads)),
                         entry=entry)
-
-
-def _in_c(code: Any, run: list[Instruction]) -> Callable[[], None]:
-    """A function that runs instructions in one call of C."""
-    def call() -> None:
-        stopped = code.run()
-        if stopped is not None:
-            raise IndexError(f"'{run[stopped].name}' met an index out of range")
-
-    return call
 
 
 def joined(instructions: list[Instruction]) -> list[bool]:

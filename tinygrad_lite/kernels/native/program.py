@@ -32,7 +32,7 @@ class Update:
 
 
 class Code:
-    """Instructions as C reads them; it keeps their arrays alive.
+    """Instructions as C reads them; it keeps their arrays alive, but for inputs.
 
     Args:
         instructions: each with the fields `kind`, `writes`, `reads`, `n`, `s` and `at` that
@@ -42,11 +42,16 @@ class Code:
 
     def __init__(self, instructions: Sequence[Any], joined: Sequence[bool]) -> None:
         self.size = len(instructions)
+        self.names = [one.name for one in instructions]
+        self.inputs = ffi.new("void *[]", self.size)
         self.kept = list(instructions)
         self.code = ffi.new("tgl_instruction[]", self.size)
-        for at, one, together in zip(self.code, instructions, joined, strict=True):
+        rows = zip(self.code, instructions, joined, strict=True)
+        for number, (at, one, together) in enumerate(rows):
             at.kind = KINDS[one.kind]
             at.joined = together
+            if one.kind == "INPUT":
+                at.x[1] = self.inputs + number
             if one.kind == "UPDATE":
                 at.n[0], at.is_double, at.x[0], at.x[1] = one.reads[0].tables.arguments
                 continue
@@ -59,11 +64,23 @@ class Code:
             if one.at is not None:
                 at.at = tuple(one.at)
 
-    def read(self, number: int, array: np.ndarray) -> None:
-        """Let a copy read this contiguous array of its dtype, which the caller keeps alive."""
-        self.code[number].x[1] = from_buffer(array)
+    def read(self, arrays: Sequence[np.ndarray]) -> None:
+        """Let the inputs, which come first, be these arrays of their dtypes.
 
-    def run(self) -> int | None:
-        """Run them all; the number of the one that met an index out of range, if any."""
+        The caller keeps them alive until the next run.
+
+        Raises:
+            ValueError: if one of them is not C-contiguous.
+        """
+        for i, array in enumerate(arrays):
+            self.inputs[i] = from_buffer(array)
+
+    def run(self) -> None:
+        """Run them all.
+
+        Raises:
+            IndexError: if one meets an index out of range; what follows it has not run.
+        """
         stopped = lib.tgl_run(self.code, self.size)
-        return None if stopped == self.size else stopped
+        if stopped != self.size:
+            raise IndexError(f"'{self.names[stopped]}' met an index out of range")

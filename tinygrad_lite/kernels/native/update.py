@@ -26,9 +26,7 @@ TABLE = ffi.typeof("void *[]")
 def update(kernel: str, columns: Columns, scalars: Sequence[Any], cache: dict) -> None:
     """Update a group of tensors; see `tinygrad_lite.kernels.numpy_arrays.update`."""
     group = checked(kernel, columns, cache)
-    tables = group.tables
-    if tables is None or tables.columns is not group.columns:
-        tables = tables_of(group)
+    tables = group.tables if group.pointed else tables_of(group)
     try:
         tables.pack(tables.scalars, 0, *scalars)
     except StructError:  # too few, or too many, or of other types
@@ -45,10 +43,14 @@ def square_sum(arrays: list[np.ndarray], cache: dict) -> float:
 
 def tables_of(group: Group) -> "Tables":
     """The group's tables, which point to the arrays that it holds now."""
-    if group.tables is None:
-        group.tables = Tables(group)
-    group.tables.follow(group.columns)
-    return group.tables
+    tables = group.tables
+    if tables is None:
+        tables = group.tables = Tables(group)
+    for i in group.read:
+        if tables.arrays[i] is not group.columns[i]:
+            tables.take(i, group.columns[i])
+    group.pointed = True
+    return tables
 
 
 class Tables:
@@ -57,39 +59,41 @@ class Tables:
     Attributes:
         is_double: whether the arrays are float64.
         group: the struct that points to the tables and sizes.
-        scalars: memory for the kernel's scalars, which are doubles, written before each call.
-        pack: writes them there.
-        arguments: of an update.
-        columns: the arrays that the tables point into.
+        scalars: memory for the kernel's scalars, all of them doubles; `pack` writes them
+            before each call.
+        arguments: of `tgl_update`.
+        arrays: for each letter the arrays that its table points into.
     """
 
-    __slots__ = ("arguments", "columns", "group", "is_double", "letters", "pack", "pointer",
+    __slots__ = ("arguments", "arrays", "group", "is_double", "letters", "pack", "pointer",
                  "scalars", "sizes", "tables", "views")
 
     def __init__(self, group: Group):
-        first = group.columns[0]
+        columns = group.columns
+        tensors = len(columns[0])
         self.is_double = group.dtype == DOUBLE
         self.pointer = POINTERS[group.dtype]
-        self.columns: tuple[Any, ...] = ((),) * len(group.columns)
-        self.views: list[Any] = [None] * len(group.columns)
-        self.tables = [ffi.new(TABLE, len(column)) if column else ffi.NULL
-                       for column in group.columns]
+        self.arrays: list[Any] = [None] * len(columns)
+        self.views: list[Any] = [None] * len(columns)
+        self.tables = [ffi.new(TABLE, tensors) if column else ffi.NULL for column in columns]
+        for i, column in enumerate(columns):
+            if column:
+                self.take(i, column)
         self.letters = ffi.new("void **[]", self.tables)
-        self.sizes = ffi.new("size_t[]", [array.size for array in first])
-        elements = sum(array.size for array in first)
-        self.group = ffi.new("tgl_group *", (self.letters, self.sizes, len(first), elements))
+        self.sizes = ffi.new("size_t[]", [array.size for array in columns[0]])
+        elements = sum(array.size for array in columns[0])
+        self.group = ffi.new("tgl_group *",
+                             (self.letters, self.sizes, tensors, elements))
         count = len(ROWS[group.kernel].scalars)
         numbers = ffi.new("double[]", count)
         self.scalars = ffi.buffer(numbers)
         self.pack = Struct(f"{count}d").pack_into
         self.arguments = (IDS.get(group.kernel), self.is_double, self.group, numbers)
 
-    def follow(self, columns: tuple[Sequence[np.ndarray], ...]) -> None:
-        """Point the tables into these arrays, where they do not yet."""
-        known, self.columns = self.columns, ((),) * len(columns)  # should this be interrupted
-        for i, arrays in enumerate(columns):
-            if arrays and arrays is not known[i]:
-                # A view is a pointer to the first element, and keeps the array alive.
-                self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
-                self.tables[i][0:len(arrays)] = self.views[i]
-        self.columns = columns
+    def take(self, i: int, arrays: Sequence[np.ndarray]) -> None:
+        """Point the table of letter i into these arrays."""
+        self.arrays[i] = None  # until all is done, whatever interrupts this
+        # A view is a pointer to the first element, and keeps the array alive.
+        self.views[i] = list(map(ffi.from_buffer, repeat(self.pointer), arrays))
+        self.tables[i][0:len(arrays)] = self.views[i]
+        self.arrays[i] = arrays
