@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import griffe
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, InclusionLevel
 
@@ -34,6 +35,14 @@ FROM_THE_NETWORK = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?
 ENTRY = re.compile(r'id="tinygrad_lite\.(?:\w+\.)*(\w+)"')
 
 described: set[str] = set()  # names that the pages so far have an entry for
+
+
+class SpecialMethodsArePrivate(griffe.Extension):
+    """Nobody calls `__reduce__`: no entry for it in the reference."""
+
+    def on_instance(self, *, obj, **_kwargs):
+        if obj.name.startswith("__"):
+            obj.public = False
 
 
 def origin(page: str) -> Path:
