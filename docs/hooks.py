@@ -29,7 +29,7 @@ PAGES = {"index.md": "README.md", "index.ko.md": "README.ko.md",
 ROOMS = [tg, tg.data, tg.nn, tg.nn.functional, tg.nn.init, tg.nn.utils, tg.optim,
          tg.optim.lr_scheduler, tg.plot]
 
-LINK = re.compile(r"(\]\(|<img [^>]*src=\")(?![a-z]+:|[#/])([^)#\"\s]+)")
+LINK = re.compile(r"\]\((?![a-z]+:|[#/])([^)#\s]+)")
 FROM_THE_NETWORK = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?//"
                               r"|<link[^>]*\shref=\"?(?:https?:)?//")
 ENTRY = re.compile(r'id="tinygrad_lite\.(?:\w+\.)*(\w+)"')
@@ -66,7 +66,7 @@ def place(path: Path) -> str:
 def targets(page: str, markdown: str) -> dict[str, Path]:
     """For each relative link of a page the file that it means, where there is such a file."""
     found = {}
-    for link in {match[2] for match in LINK.finditer(markdown)}:
+    for link in {match[1] for match in LINK.finditer(markdown)}:
         path = (origin(page).parent / link).resolve()
         if path.is_file() and path.is_relative_to(ROOT):
             found[link] = path
@@ -103,9 +103,8 @@ def on_page_markdown(markdown, page, config, files):  # noqa: ARG001  # mkdocs p
     known = targets(page.file.src_uri, markdown)
 
     def moved(match):
-        path = known.get(match[2])
-        return match[0] if path is None else \
-            match[1] + posixpath.relpath(place(path), here or ".")
+        path = known.get(match[1])
+        return match[0] if path is None else f"]({posixpath.relpath(place(path), here or '.')}"
 
     return LINK.sub(moved, markdown)
 
