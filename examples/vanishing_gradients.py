@@ -16,9 +16,9 @@ learns no more; below, the weights of standard deviation 1 show it.
 
 What helps is a way round (the residual link h + f(z): He et al. 2016, "Deep residual learning")
 or a norm that holds z where f' is large (Ioffe and Szegedy 2015, "Batch normalization").
-Neither is free. A residual link adds up spreads, and with ReLU doubles them in each layer; batch
-norm alone makes the gradient grow, with ReLU by the square root of pi / (pi - 1), or 1.21, a
-layer (Yang et al. 2019, "A mean field theory of batch normalization"). The two together hold.
+Neither is free. A residual link adds up, with ReLU to twice the mean square a layer and more;
+batch norm alone makes the gradient grow, with ReLU by sqrt(pi / (pi - 1)) = 1.21 a layer (Yang
+et al. 2019, "A mean field theory of batch normalization"). The two together hold.
 """
 
 import experiment as ex
@@ -106,9 +106,9 @@ def draw_norms(axes, activation, norms, accuracies):
     axes.minorticks_off()
     ex.label_lines(axes, lines)
     if activation == "sigmoid":
-        last = norms[activation, "plain"][-1]
-        axes.plot(layers, last * 0.25 ** (DEPTH - layers), color=ex.GREY, linewidth=5, alpha=0.3)
-        axes.text(11.5, last * 0.25 ** 9, "1/4 a layer", color=ex.GREY, fontsize=9, ha="right",
+        quarters = norms[activation, "plain"][-1] * 0.25 ** (DEPTH - layers)
+        axes.plot(layers, quarters, color=ex.GREY, linewidth=5, alpha=0.3)
+        axes.text(11.5, quarters[9], "1/4 a layer", color=ex.GREY, fontsize=9, ha="right",
                   va="top")
         axes.text(0.02, 0.03, "in percent: test digits\nright after training", color=ex.GREY,
                   fontsize=9, transform=axes.transAxes)
