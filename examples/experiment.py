@@ -134,5 +134,6 @@ def save(figure, directory, name):
 
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(directory / f"{name}.png", dpi=110)
+        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
         figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")

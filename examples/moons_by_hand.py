@@ -96,7 +96,7 @@ def train(sizes, seed, points, signs, steps, compiled):
 def draw_neuron(path):
     """The graph of one neuron after a sweep: every node's number and gradient."""
     neuron = Neuron(2, True, np.random.default_rng(1))
-    x = [tg.Value(1.0), tg.Value(-2.0)]
+    x = [tg.Value(1.0), tg.Value(0.5)]
     y = neuron(x)
     y.backward(retain_graph=True)
     names = dict(zip(["x1", "x2", "w1", "w2", "b", "y"], [*x, *neuron.w, neuron.b, y]))
