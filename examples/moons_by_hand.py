@@ -7,7 +7,7 @@ products, a layer a list of neurons, a net a list of layers; the loss is that of
 vector machine (Cortes and Vapnik 1995): 0 for a point on the right side by 1 or more, else what
 is missing. It is after the demonstration of A. Karpathy's micrograd, and has its sizes.
 
-A step makes some 70,000 nodes, and takes a good part of a second, for each node is a Python
+A step makes some 65,000 nodes, and takes a good part of a second, for each node is a Python
 object. Compiled with tg.jit, the same step is a list of instructions on floats.
 
 moons_by_hand.png shows the loss and what the net decides; neuron.svg the graph of one neuron,
@@ -128,7 +128,7 @@ def main():
     figure = ex.new_figure(11, 4.8)
     left, right_half = figure.subfigures(1, 2, width_ratios=[1, 1.3])
     axes = left.subplots()
-    ex.panel(axes, f"{right} of {n} points right", "step", "hinge loss, mean")
+    ex.panel(axes, f"{right} of {n} points right", "step", "mean hinge loss + 1e-4 |w|²")
     axes.plot(range(1, steps + 1), losses, color=ex.INK, linewidth=2)
     axes.set_ylim(bottom=0)
     tg.plot.decision_boundary(net, points, labels, ["upper moon", "lower moon"],
