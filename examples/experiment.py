@@ -19,8 +19,8 @@ try:
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "new_figure", "options",
-           "panel", "progress", "save"]
+__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "label_lines",
+           "new_figure", "options", "panel", "progress", "save"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -104,11 +104,36 @@ def label_line(axes, line, text=None, dy=0):
                   annotation_clip=False)
 
 
+def label_lines(axes, lines, gap=0.075):
+    """Write the names of several lines at their last points, none over another.
+
+    Args:
+        lines: each with a label; whoever calls sets scales and limits before.
+        gap: height of a name, as a share of the panel's.
+    """
+    axes.autoscale_view()  # which is otherwise left for later
+    to_axes = axes.transScale + axes.transLimits
+    wanted = [to_axes.transform([line.get_xdata()[-1], line.get_ydata()[-1]])[1].clip(0, 1)
+              for line in lines]
+    order = np.argsort(wanted)
+    heights = np.array(wanted)[order]
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    heights += np.mean(np.array(wanted)[order] - heights)
+    heights += max(0.03 - heights[0], 0) - max(heights[-1] - 0.97, 0)
+    for i, height in zip(order, heights):
+        axes.annotate(lines[i].get_label(), (lines[i].get_xdata()[-1], height), xytext=(6, 0),
+                      xycoords=("data", "axes fraction"), textcoords="offset points",
+                      va="center", color=lines[i].get_color(), fontsize=9,
+                      annotation_clip=False)
+
+
 def save(figure, directory, name):
     """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
     from matplotlib import rc_context
 
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(directory / f"{name}.png", dpi=110)
+        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
         figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")
