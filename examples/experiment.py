@@ -19,8 +19,8 @@ try:
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "new_figure", "options",
-           "panel", "progress", "save"]
+__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "label_lines",
+           "new_figure", "options", "panel", "print_table", "progress", "run", "save"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -32,6 +32,7 @@ LOOKS = {
     name: dict(color=COLORS[color], linestyle=dash, marker=mark)
     for name, color, dash, mark in zip(_NAMES, _ORDER, _DASHES, _MARKS, strict=True)
 }
+LOOKS["Adadelta"] = dict(color=GREY, linestyle=(0, (6, 2)), marker="h")
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,6 +68,17 @@ def options(doc, **more):
     return chosen
 
 
+def run(main):
+    """Run an experiment; Ctrl-C, or an extra that is missing, ends it with one line."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
+    except ImportError as error:
+        sys.exit(str(error))
+
+
 def progress(steps, unit):
     """The steps with a progress bar, if tqdm is there and a terminal shows it."""
     return steps if tqdm is None else tqdm(steps, unit=unit, leave=False, disable=None)
@@ -75,6 +87,16 @@ def progress(steps, unit):
 def digits():
     """Digits of 8x8 pixels, as (images, labels) to learn from and to test."""
     return data.digits("train"), data.digits("test")
+
+
+def print_table(heads, rows):
+    """Print rows under their heads, names to the left and numbers, already texts, right."""
+    table = [heads, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
+    for row in table:
+        first, *others = (text.rjust(width) for text, width in zip(row, widths))
+        print("  ".join([first.strip().ljust(widths[0]), *others]))
+    print()
 
 
 # ---- pictures --------------------------------------------------------------------------
@@ -104,11 +126,36 @@ def label_line(axes, line, text=None, dy=0):
                   annotation_clip=False)
 
 
+def label_lines(axes, lines, gap=0.055):
+    """Write several lines' names at their last points, moved up or down where two would meet.
+
+    Args:
+        gap: the least distance of two names, as a share of the panel's height.
+    """
+    axes.autoscale_view()  # which is otherwise left for later
+    to_axes = axes.transScale + axes.transLimits
+    ends = sorted((*to_axes.transform(line.get_xydata()[-1])[::-1], at)
+                  for at, line in enumerate(lines))
+    wanted = np.clip([y for y, *_ in ends], 0, 1)
+    heights = np.maximum.accumulate(wanted - gap * np.arange(len(ends)))
+    heights += gap * np.arange(len(ends))
+    heights -= max(0, heights[-1] - 1)
+    for (y, x, at), height in zip(ends, heights):
+        color = lines[at].get_color()
+        axes.annotate(lines[at].get_label(), (x, y), (x + 0.05, height), color=color,
+                      xycoords="axes fraction", va="center", fontsize=9, annotation_clip=False,
+                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6))
+
+
 def save(figure, directory, name):
     """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
     from matplotlib import rc_context
+    from PIL import Image  # which comes with matplotlib
 
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(directory / f"{name}.png", dpi=110)
+        with Image.open(directory / f"{name}.png") as full:  # 128 colours: a third of the size
+            small = full.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
+        small.save(directory / f"{name}.png", optimize=True)
         figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")
