@@ -6,8 +6,14 @@ It is not an experiment itself; each of the others is read from top to bottom wi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+# Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
+# where other programs run as well they may take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 
@@ -129,13 +135,19 @@ def label_line(axes, line, text=None, dy=0):
 def label_lines(axes, lines, gap=0.055):
     """Write several lines' names at their last points, moved up or down where two would meet.
 
+    A line that goes on past the panel has its name where it leaves it.
+
     Args:
         gap: the least distance of two names, as a share of the panel's height.
     """
     axes.autoscale_view()  # which is otherwise left for later
     to_axes = axes.transScale + axes.transLimits
-    ends = sorted((*to_axes.transform(line.get_xydata()[-1])[::-1], at)
-                  for at, line in enumerate(lines))
+    ends = []
+    for at, line in enumerate(lines):
+        points = to_axes.transform(line.get_xydata())
+        x, y = points[points[:, 0] < 1.001][-1]
+        ends.append((y, x, at))
+    ends.sort()
     wanted = np.clip([y for y, *_ in ends], 0, 1)
     heights = np.maximum.accumulate(wanted - gap * np.arange(len(ends)))
     heights += gap * np.arange(len(ends))
