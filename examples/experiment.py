@@ -156,7 +156,8 @@ def label_lines(axes, lines, gap=0.055):
         color = lines[at].get_color()
         axes.annotate(lines[at].get_label(), (x, y), (x + 0.05, height), color=color,
                       xycoords="axes fraction", va="center", fontsize=9, annotation_clip=False,
-                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6))
+                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6,
+                                      relpos=(0, 0.5)))
 
 
 def save(figure, directory, name):
