@@ -85,9 +85,11 @@ def run(main):
         sys.exit(str(error))
 
 
-def progress(steps, unit):
+def progress(steps, unit, total=None):
     """The steps with a progress bar, if tqdm is there and a terminal shows it."""
-    return steps if tqdm is None else tqdm(steps, unit=unit, leave=False, disable=None)
+    if tqdm is None:
+        return steps
+    return tqdm(steps, unit=unit, total=total, leave=False, disable=None)
 
 
 def digits():
