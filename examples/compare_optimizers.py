@@ -3,10 +3,10 @@
     python examples/compare_optimizers.py
     python examples/compare_optimizers.py --data path/to/mnist --jobs 4
 
-On digits of 8x8 pixels; with --data on 10,000 of MNIST, of which 2,000 are the test. The rates
-are tried on a fifth of the training examples that is held out, never on the test. Finished
-runs are kept in runs.jsonl in --out: started again, it goes on where it was stopped. Remove
-that file to begin anew.
+On digits of 8x8 pixels; with --data on 10,000 of MNIST, of which 2,000 are for the test. The
+rates are tried on a fifth of the training examples that is held out, never on the test.
+Finished runs are kept in runs.jsonl in --out: started again, it goes on where it was stopped.
+Remove that file to begin anew.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def load(data):
         return ex.digits()
     images, labels = tg.data.mnist(data, split="test")
     order = np.random.default_rng(0).permutation(len(images))
-    learn, test = order[:8000], order[8000:]
+    learn, test = np.split(order, [len(order) * 4 // 5])
     return (images[learn], labels[learn]), (images[test], labels[test])
 
 

@@ -136,8 +136,8 @@ def draw(surface, paths):
     return figure
 
 
-def animate(surface, paths, filename):
-    """All paths at once, as a GIF of up to 61 frames."""
+def animate(surface, paths, count, filename):
+    """All paths at once, as a GIF of up to so many frames."""
     from matplotlib.animation import FuncAnimation, PillowWriter
 
     figure = ex.new_figure(7, 4.2)
@@ -153,7 +153,7 @@ def animate(surface, paths, filename):
             line.set_data(*path[:step + 1].T)
 
     last = len(next(iter(paths.values()))) - 1
-    frames = np.unique(np.linspace(0, last, 61).astype(int))
+    frames = np.unique(np.linspace(0, last, count).astype(int))
     FuncAnimation(figure, show, frames).save(filename, PillowWriter(fps=8), dpi=80)
     print(f"animation: {filename}")
 
@@ -170,7 +170,8 @@ def main():
         filename = "optimizer_paths" if name == "ravine" else f"optimizer_paths_{name}"
         ex.save(draw(surface, paths), chosen.out, filename)
         if chosen.gif:
-            animate(surface, paths, chosen.out / f"{filename}.gif")
+            frames = 4 if chosen.quick else 61
+            animate(surface, paths, frames, chosen.out / f"{filename}.gif")
     print("\nmomentum on a slope of 1: its steps grow to rate / (1 - alpha)")
     ex.print_table(("alpha", "rate", "last step", "rate / (1 - alpha)"),
                    [(f"{alpha:g}", "0.1", f"{terminal_step(0.1, alpha):.4f}",
