@@ -23,6 +23,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
+from tinygrad_lite.tables import in_columns
 
 optim = tg.optim
 METHODS = {  # each with the middle of the rates that are tried
@@ -173,14 +174,14 @@ def positive(text):
 def print_numbers(results, best, found):
     rows = []
     for method, runs in results.items():
-        losses = [run["curve"][-1] for run in runs]
-        right = [run["accuracy"] for run in runs]
         rows.append((method, f"{best[method]:.2g}", f"{found[method, best[method]]:.4f}",
-                     f"{np.mean(losses):.4f} +- {np.std(losses):.4f}",
-                     f"{np.mean(right):.2f} +- {np.std(right):.2f}"))
-    print(f"mean and standard deviation over {len(runs)} seeds, {len(runs[0]['curve'])} epochs")
-    ex.print_table(("optimizer", "best rate", "held-out loss", "training loss",
-                    "test accuracy (%)"), rows)
+                     ex.mean_and_deviation([run["curve"][-1] for run in runs], 4),
+                     ex.mean_and_deviation([run["accuracy"] for run in runs])))
+    epochs = len(runs[0]["curve"])
+    print(f"mean and standard deviation over {len(runs)} seeds, after {epochs} epochs\n")
+    print(in_columns(("optimizer", "best rate", "held-out loss", "training loss",
+                      "test accuracy (%)"), rows, left=1))
+    print()
 
 
 # ---- the picture -----------------------------------------------------------------------

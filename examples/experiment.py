@@ -25,8 +25,9 @@ try:
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "label_lines",
-           "new_figure", "options", "panel", "print_table", "progress", "run", "save"]
+__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "endless", "label_line", "label_lines",
+           "log_scale", "mean_and_deviation", "new_figure", "options", "panel", "progress",
+           "run", "save"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -97,14 +98,15 @@ def digits():
     return data.digits("train"), data.digits("test")
 
 
-def print_table(heads, rows):
-    """Print rows under their heads, names to the left and numbers, already texts, right."""
-    table = [heads, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
-    for row in table:
-        first, *others = (text.rjust(width) for text, width in zip(row, widths))
-        print("  ".join([first.strip().ljust(widths[0]), *others]))
-    print()
+def endless(batches):
+    """Batches of pass after pass."""
+    while True:
+        yield from batches
+
+
+def mean_and_deviation(numbers, digits=2):
+    """Both as a text, such as "98.17 +- 0.67"."""
+    return f"{np.mean(numbers):.{digits}f} +- {np.std(numbers):.{digits}f}"
 
 
 # ---- pictures --------------------------------------------------------------------------
@@ -119,6 +121,13 @@ def panel(axes, title, x, y):
     axes.set_axisbelow(True)
     axes.tick_params(which="both", length=0, labelcolor=GREY)
     axes.spines[:].set_visible(False)
+
+
+def log_scale(axes, *ticks):
+    """A logarithmic vertical axis with these ticks, written as plain numbers."""
+    axes.set_yscale("log")
+    axes.set_yticks(ticks, ticks)
+    axes.minorticks_off()
 
 
 def label_line(axes, line, text=None, dy=0):
@@ -147,7 +156,7 @@ def label_lines(axes, lines, gap=0.055):
     ends = []
     for at, line in enumerate(lines):
         points = to_axes.transform(line.get_xydata())
-        x, y = points[points[:, 0] < 1.001][-1]
+        x, y = points[(points[:, 0] < 1.001) & np.isfinite(points[:, 1])][-1]
         ends.append((y, x, at))
     ends.sort()
     wanted = np.clip([y for y, *_ in ends], 0, 1)
@@ -158,6 +167,7 @@ def label_lines(axes, lines, gap=0.055):
         color = lines[at].get_color()
         axes.annotate(lines[at].get_label(), (x, y), (x + 0.05, height), color=color,
                       xycoords="axes fraction", va="center", fontsize=9, annotation_clip=False,
+                      bbox=dict(facecolor="white", linewidth=0, pad=1),
                       arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6,
                                       relpos=(0, 0.5)))
 
@@ -172,5 +182,6 @@ def save(figure, directory, name):
         with Image.open(directory / f"{name}.png") as full:  # 128 colours: a third of the size
             small = full.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
         small.save(directory / f"{name}.png", optimize=True)
+        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
         figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")

@@ -15,6 +15,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
+from tinygrad_lite.tables import in_columns
 
 RATE = 0.05  # small enough for single examples; larger batches would bear a larger one
 FULL = 1437
@@ -51,7 +52,7 @@ def train(batch, updates, passes, seed, train_set, test_set):
     looks = {*np.geomspace(1, last, 30).astype(int), updates, passes * len(batches), last}
     rows = []
     seen = seconds = 0
-    for done, (images, labels) in zip(range(1, last + 1), endless(batches)):
+    for done, (images, labels) in zip(range(1, last + 1), ex.endless(batches)):
         start = perf_counter()
         optimizer.zero_grad()
         loss_of(net, images, labels).backward()
@@ -63,11 +64,6 @@ def train(batch, updates, passes, seed, train_set, test_set):
                 rows.append((done, seen, seconds, loss_of(net, *train_set).item(),
                              100 * tg.accuracy(net(test_set[0]), test_set[1])))
     return net, np.array(rows)
-
-
-def endless(batches):
-    while True:
-        yield from batches
 
 
 def gradient(net, images, labels):
@@ -107,11 +103,11 @@ def print_runs(runs, updates, passes):
         rows.append((NAMES[batch], f"{1e6 * np.median(seconds):,.0f}",
                      f"{low[0, 2]:.3f}" if len(low) else "-", *(
             text for at in (equal_updates, equal_passes) for text in (
-                f"{at[:, 3].mean():.3f}", f"{at[:, 4].mean():.2f} +- {at[:, 4].std():.2f}"))))
-    print(f"mean and standard deviation over {len(curves)} seeds")
-    ex.print_table(("batch", "us/update", "s to loss 0.5", f"loss after {updates} updates",
-                    "test accuracy (%)", f"loss after {passes} passes", "test accuracy (%)"),
-                   rows)
+                f"{at[:, 3].mean():.3f}", ex.mean_and_deviation(at[:, 4])))))
+    print(f"mean and standard deviation over {len(curves)} seeds\n")
+    print(in_columns(("batch", "us/update", "s to loss 0.5", f"loss after {updates} updates",
+                      "test accuracy (%)", f"loss after {passes} passes", "test accuracy (%)"),
+                     rows, left=1))
 
 
 def when(curves, updates, passes):
@@ -122,13 +118,15 @@ def when(curves, updates, passes):
 
 def print_spreads(sizes, spreads):
     columns = [column for both in spreads.values() for column in both]
-    ex.print_table(("batch", *(f"{what} {state}" for state in spreads
-                               for what in ("spread", "degrees"))),
-                   [(f"{size}", *(f"{column[i]:.2f}" for column in columns))
-                    for i, size in enumerate(sizes)])
+    rows = [(f"{size}", *(f"{column[i]:.2f}" for column in columns))
+            for i, size in enumerate(sizes)]
+    print("\nparts across the gradient of all examples, over its length, and angles with it\n")
+    print(in_columns(("batch", *(f"{what} {state}" for state in spreads
+                                 for what in ("across", "degrees"))), rows))
+    print()
     for state, (across, _) in spreads.items():
         slope = np.polyfit(np.log(sizes), np.log(across), 1)[0]
-        print(f"{state} training: the spread falls as batch^{slope:.3f}; theory says -0.5")
+        print(f"{state} training: the part across falls as batch^{slope:.3f}; theory says -0.5")
 
 
 # ---- the picture -----------------------------------------------------------------------
@@ -137,12 +135,10 @@ def print_spreads(sizes, spreads):
 def draw(runs, updates, passes, sizes, spreads):
     figure = ex.new_figure(14, 8)
     panels = figure.subplots(2, 3)
-    ticks = [0.1, 0.2, 0.5, 1, 2]
     for at, (axes, unit) in enumerate(zip(panels[0], ("updates", "examples seen", "seconds"))):
         ex.panel(axes, f"Loss against {unit}", unit, "" if at else "training loss (nats)")
-        axes.set(xscale="log", yscale="log")
-        axes.set_yticks(ticks, ticks)
-        axes.minorticks_off()
+        axes.set_xscale("log")
+        ex.log_scale(axes, 0.1, 0.2, 0.5, 1, 2)
         lines = [axes.plot(*np.median(curves, 0)[:, [at, 3]].T, **LOOKS[batch],
                            label=NAMES[batch], markevery=6, markersize=4)[0]
                  for batch, curves in runs.items()]
@@ -194,7 +190,8 @@ def main():
     train_set, test_set = ex.digits()
     updates, passes, seeds, repeats = (60, 2, 2, 40) if chosen.quick else (600, 5, 5, 100)
     runs = {batch: [] for batch in LOOKS}
-    for batch, seed in ex.progress([(b, s) for b in LOOKS for s in range(seeds)], "run"):
+    # The sizes take turns, so that whatever else the machine does slows all of them down.
+    for seed, batch in ex.progress([(s, b) for s in range(seeds) for b in LOOKS], "run"):
         net, curve = train(batch, updates, passes, chosen.seed + seed, train_set, test_set)
         runs[batch].append(curve)
     runs = {batch: np.array(curves) for batch, curves in runs.items()}
@@ -203,9 +200,9 @@ def main():
     sizes = 4 ** np.arange(6)
     rng = np.random.default_rng(chosen.seed)
     tg.manual_seed(chosen.seed)
-    nets = {"before": make_net(), "after": net}
-    spreads = {state: spread(net, sizes, repeats, train_set, rng)
-               for state, net in ex.progress(nets.items(), "net")}
+    nets = {"before": make_net(), "after": net}  # the last one trained, with all examples
+    spreads = {state: spread(each, sizes, repeats, train_set, rng)
+               for state, each in ex.progress(nets.items(), "net")}
     print_spreads(sizes, spreads)
     ex.save(draw(runs, updates, passes, sizes, spreads), chosen.out, "gd_vs_sgd")
 

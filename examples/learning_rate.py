@@ -11,6 +11,7 @@ import numpy as np
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.optim import SGD, Adam, lr_scheduler
+from tinygrad_lite.tables import in_columns
 
 EXTREMES = {"too small": 0.01, "right": 0.5, "too large": 3.0}
 RATES = np.array([0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0])
@@ -30,11 +31,6 @@ EPOCH = 45       # updates that a pass over the examples has
 WARM_RATE = 0.2  # a hundred times Adam's usual one
 
 
-def endless(batches):
-    while True:
-        yield from batches
-
-
 def train(optimizer_class, rate, updates, every, seed, sets, make_schedule=None):
     """Train a new net.
 
@@ -49,7 +45,7 @@ def train(optimizer_class, rate, updates, every, seed, sets, make_schedule=None)
     schedule = make_schedule(optimizer, updates) if make_schedule else None
     batches = tg.data.DataLoader(images, labels, batch_size=32, shuffle=True)
     losses, rates = [], []
-    for at, batch in zip(range(updates + 1), endless(batches)):
+    for at, batch in zip(range(updates + 1), ex.endless(batches)):
         if at % every == 0 or at == updates:
             with tg.no_grad():
                 losses.append(nn.functional.cross_entropy(net(images), labels).item())
@@ -107,14 +103,13 @@ def print_numbers(runs, jobs, test):
     rows = []
     for (what, name), results in runs.items():
         losses = [losses[-1] for losses, *_ in results]
-        right = [accuracy for *_, accuracy in results]
+        accuracy = ex.mean_and_deviation([accuracy for *_, accuracy in results])
         rows.append((what if what == "rate" else f"{what}: {name}",
-                     f"{jobs[what, name][1]:g}", f"{np.median(losses):.4f}",
-                     f"{np.mean(right):.2f} +- {np.std(right):.2f}"))
-    print(f"median and mean over {len(results)} seeds, after {len(results[0][1])} updates")
-    ex.print_table(("run", "rate", "training loss", "test accuracy (%)"), rows)
+                     f"{jobs[what, name][1]:g}", f"{np.median(losses):.4f}", accuracy))
+    print(f"median and mean over {len(results)} seeds, after {len(results[0][1])} updates\n")
+    print(in_columns(("run", "rate", "training loss", "test accuracy (%)"), rows, left=1))
     rates, losses, suggested = test
-    print(f"range test: loss lowest, {np.nanmin(losses):.3f}, at rate "
+    print(f"\nrange test: loss lowest, {np.nanmin(losses):.3f}, at rate "
           f"{3 * suggested:.2g}; take a third of it, {suggested:.2g}")
 
 
@@ -155,9 +150,7 @@ def draw(runs, test):
     ex.panel(rates, "Schedules", "passes over the examples", "rate")
     ex.panel(scheduled, "Loss with each, and right test answers", "passes over the examples",
              "training loss (nats)")
-    ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2]
-    scheduled.set(yscale="log", yticks=ticks, yticklabels=ticks)
-    scheduled.minorticks_off()
+    ex.log_scale(scheduled, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
     rate_lines, loss_lines = [], []
     for name, shade, dash in zip(SCHEDULES, SHADES, DASHES):
         results = runs["schedule", name]

@@ -15,6 +15,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite.optim import SGD, Adagrad, Adam, Momentum, RMSprop
+from tinygrad_lite.tables import in_columns
 
 METHODS = {  # SGD differs from GD by the noise in its gradients, not by its formula
     "GD": SGD,
@@ -95,7 +96,7 @@ def print_numbers(surface, paths):
         rows.append((method, f"{rate:g}", f"{x:.4f}", f"{y:.4f}", f"{surface.height(x, y):.2e}",
                      f"{zigzag(path):.2f}", f"{np.count_nonzero(np.diff(above))}"))
     heads = "method", "rate", "x", "y", "loss", "length/distance", "times across the floor"
-    ex.print_table(heads, rows)
+    print(in_columns(heads, rows, left=1))
 
 
 # ---- pictures --------------------------------------------------------------------------
@@ -165,17 +166,19 @@ def main():
         steps = min(surface.steps, 30) if chosen.quick else surface.steps
         paths = {method: walk(surface, method, rate, steps, rng)
                  for method, rate in zip(METHODS, surface.rates)}
-        print(f"{name}, after {steps} steps")
+        print(f"{name}, after {steps} steps\n")
         print_numbers(surface, paths)
         filename = "optimizer_paths" if name == "ravine" else f"optimizer_paths_{name}"
+        print()
         ex.save(draw(surface, paths), chosen.out, filename)
         if chosen.gif:
             frames = 4 if chosen.quick else 61
             animate(surface, paths, frames, chosen.out / f"{filename}.gif")
-    print("\nmomentum on a slope of 1: its steps grow to rate / (1 - alpha)")
-    ex.print_table(("alpha", "rate", "last step", "rate / (1 - alpha)"),
-                   [(f"{alpha:g}", "0.1", f"{terminal_step(0.1, alpha):.4f}",
-                     f"{0.1 / (1 - alpha):.4f}") for alpha in (0.0, 0.5, 0.9)])
+        print()
+    print("momentum on a slope of 1: its steps grow to rate / (1 - alpha)\n")
+    rows = [(f"{alpha:g}", "0.1", f"{terminal_step(0.1, alpha):.4f}",
+             f"{0.1 / (1 - alpha):.4f}") for alpha in (0.0, 0.5, 0.9)]
+    print(in_columns(("alpha", "rate", "last step", "rate / (1 - alpha)"), rows))
 
 
 if __name__ == "__main__":
