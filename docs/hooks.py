@@ -32,6 +32,7 @@ ROOMS = [tg, tg.data, tg.nn, tg.nn.functional, tg.nn.init, tg.nn.utils, tg.optim
 LINK = re.compile(r"\]\((?![a-z]+:|[#/])([^)#\s]+)")
 FROM_THE_NETWORK = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=\"?(?:https?:)?//"
                               r"|<link[^>]*\shref=\"?(?:https?:)?//")
+PICTURE = re.compile(r'<img [^>]*src="([^"]+)"[^>]*>')
 ENTRY = re.compile(r'id="tinygrad_lite\.(?:\w+\.)*(\w+)"')
 
 described: set[str] = set()  # names that the pages so far have an entry for
@@ -110,9 +111,9 @@ def on_page_markdown(markdown, page, config, files):  # noqa: ARG001  # mkdocs p
 
 
 def on_page_content(html, page, config, files):  # noqa: ARG001  # likewise
-    """Docstrings announce a formula with two colons, as reStructuredText does."""
+    """Let a picture lead to itself at full size; take the second colon from `formula::`."""
     described.update(ENTRY.findall(html))
-    return html.replace("::</p>", ":</p>")
+    return PICTURE.sub(r'<a href="\1">\g<0></a>', html).replace("::</p>", ":</p>")
 
 
 def on_post_page(output, page, config):  # noqa: ARG001  # likewise

@@ -83,4 +83,4 @@ def test_a_korean_version_has_all_that_the_english_one_has(path):
 
 def test_there_is_something_to_check():
     assert len(QUOTATIONS) > 5
-    assert [name(path) for path in KOREAN] == ["README.ko.md"]
+    assert [name(path) for path in KOREAN] == ["README.ko.md", "docs/learn.ko.md"]
