@@ -138,8 +138,8 @@ def draw(surface, paths):
 
 
 def animate(surface, paths, count, filename):
-    """All paths at once, as a GIF of up to so many frames."""
-    from matplotlib.animation import FuncAnimation, PillowWriter
+    """Write all paths at once as a GIF of up to so many frames."""
+    from matplotlib.animation import PillowWriter
 
     figure = ex.new_figure(7, 4.2)
     axes = figure.subplots()
@@ -148,24 +148,24 @@ def animate(surface, paths, count, filename):
     lines = [axes.plot([], [], label=method, markevery=[-1], **ex.LOOKS[method])[0]
              for method in paths]
     figure.legend(ncols=7, fontsize=8, frameon=False, loc="outside upper center")
-
-    def show(step):
-        for line, path in zip(lines, paths.values()):
-            line.set_data(*path[:step + 1].T)
-
     last = len(next(iter(paths.values()))) - 1
-    frames = np.unique(np.linspace(0, last, count).astype(int))
-    FuncAnimation(figure, show, frames).save(filename, PillowWriter(fps=8), dpi=80)
+    writer = PillowWriter(fps=8)
+    with writer.saving(figure, filename, dpi=80):
+        for step in ex.progress(np.unique(np.linspace(0, last, count).astype(int)), "frame"):
+            for line, path in zip(lines, paths.values()):
+                line.set_data(*path[:step + 1].T)
+            writer.grab_frame()
     print(f"animation: {filename}")
 
 
 def main():
     chosen = ex.options(__doc__, gif=dict(action="store_true", help="draw an animation, too"))
     rng = np.random.default_rng(chosen.seed)
-    for name, surface in ex.progress(SURFACES.items(), "surface"):
+    for name, surface in SURFACES.items():
         steps = min(surface.steps, 30) if chosen.quick else surface.steps
-        paths = {method: walk(surface, method, rate, steps, rng)
-                 for method, rate in zip(METHODS, surface.rates)}
+        paths = {}
+        for method, rate in ex.progress(list(zip(METHODS, surface.rates)), "path"):
+            paths[method] = walk(surface, method, rate, steps, rng)
         print(f"{name}, after {steps} steps\n")
         print_numbers(surface, paths)
         filename = "optimizer_paths" if name == "ravine" else f"optimizer_paths_{name}"
