@@ -11,9 +11,8 @@ import tinygrad_lite as tg
 from tinygrad_lite import Tensor, kernels, nn
 from tinygrad_lite.kernels import instructions
 from tinygrad_lite.nn import functional as F
-from tinygrad_lite.programs.forms import Instruction
+from tinygrad_lite.programs.instructions import Instruction, joined
 from tinygrad_lite.programs.memory import LINE, Life, moved_arrays, places
-from tinygrad_lite.programs.program import joined
 
 needs_c = pytest.mark.skipif(bool(kernels.why_not_c()), reason="C was not compiled")
 DTYPES = (np.float32, np.float64)
@@ -413,3 +412,18 @@ def test_a_whole_step_is_one_call():
     else:
         assert len(step.program.parts) == 1
     assert net[1].num_batches_tracked.item() == 3
+
+
+@needs_c
+def test_another_backend_is_another_recording():
+    jitted = tg.jit(lambda x: x @ x)
+    x = np.ones((3, 3), np.float32)
+    for _ in range(3):
+        jitted(x)
+    in_c = jitted.program
+    with tg.backend("numpy"):
+        for _ in range(3):
+            jitted(x)
+        assert kinds(jitted.program) == [None]
+    jitted(x)
+    assert jitted.program is in_c
