@@ -9,6 +9,7 @@ import threading
 import tracemalloc
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -609,6 +610,67 @@ def test_variables_from_outside():
     SCALE, shift, w = 1.0 * len(x) / 2, shift - shift, w
     assert len(calls) == 6
     assert f(x).data.tolist() == [5.0, 6.0]
+
+
+def test_attributes_of_what_a_function_names():
+    class Trainer:
+        def __init__(self):
+            self.scale, self.w, self.epoch = 1.0, Tensor([1.0, 2.0]), 0
+
+        @tg.jit
+        def step(self, x):
+            return x * self.scale * self.w + config.shift
+
+    config = SimpleNamespace(shift=0.0)
+    trainer = Trainer()
+    x = np.array([1.0, 1.0], "float32")
+    for i in range(12):
+        trainer.epoch += 1
+        trainer.scale = [1.0, 2.0][i // 6]
+        config.shift = [0.0, 3.0][i // 3 % 2]
+        if i == 11:
+            trainer.w = Tensor([5.0, 6.0])
+        expected = x * trainer.scale * trainer.w.data + config.shift
+        np.testing.assert_array_equal(trainer.step(x).data, expected)
+    assert len(trainer.step._recordings) == 5
+
+
+def test_variables_that_the_function_assigns():
+    h, config, total = tg.zeros(2), SimpleNamespace(calls=0), 0
+
+    @tg.jit
+    def carries(x):
+        nonlocal h
+        h = (h + x).detach()
+        return h
+
+    @tg.jit
+    def counts(x):
+        config.calls += 1
+        return x
+
+    @tg.jit
+    def adds(x):
+        global SCALE
+        SCALE += 1
+        return x
+
+    @tg.jit
+    def only_assigns(x):
+        nonlocal total
+        total = len(x)
+        return x * 1
+
+    x = np.ones(2, "float32")
+    for f, name in ((carries, "h"), (counts, "calls"), (adds, "SCALE")):
+        f(x)
+        with pytest.raises(RuntimeError, match=f"assigning '{name}'"):
+            f(x)
+        assert f.program is None
+    for _ in range(3):
+        only_assigns(x)
+    assert total == 2
+    assert only_assigns.program is not None
 
 
 def test_evaluation_keeps_no_graph():
@@ -1664,6 +1726,8 @@ REFUSALS = [
     ("ReduceLROnPlateau", lambda x: PLATEAU.step(1.0)),
     ("behind", lambda x: [OPTIMIZER.step(), SCHEDULER.step(), OPTIMIZER.step()]),
     ("nonfinite", lambda x: nn.utils.clip_grad_norm_([T], 1.0, error_if_nonfinite=True)),
+    ("assigning a setting of SGD", lambda x: OPTIMIZER.param_groups[0].update(
+        lr=OPTIMIZER.param_groups[0]["lr"] * 0.9)),
     ("assigning .last of Remembers", lambda x: REMEMBERS(x)),
     ("assigning .calls of Counts", lambda x: COUNTS(x)),
     ("deleting", lambda x: [setattr(REMEMBERS, "new", 1), delattr(REMEMBERS, "new")]),
