@@ -1248,6 +1248,27 @@ def test_both_modes_in_one_step():
     assert_close(*finals, 1e-12)
 
 
+def test_what_is_made_inside_is_new_at_each_call():
+    """Leaves, layers without random numbers, running statistics."""
+    def make(dtype):
+        model = dense(dtype)
+
+        def step(x, y):
+            shift = Tensor(np.zeros((1, 4), dtype), requires_grad=True)
+            scale = Value(1.5)
+            out = nn.ReLU()(model(x + shift)) * scale
+            loss = nn.CrossEntropyLoss()(nn.BatchNorm1d(3, dtype=dtype)(out), y)
+            loss.backward()
+            mean, var = Tensor(np.zeros(3, dtype)), Tensor(np.ones(3, dtype))
+            F.batch_norm(out.detach(), mean, var, training=True)
+            shift.grad += 1
+            return loss, shift.grad, scale.grad, mean, var
+
+        return step, batches_of(4, dtype=dtype), model
+
+    assert_same_training(make, steps=12)
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_batches_of_no_or_one_sample(n):
     def make(dtype):
@@ -1757,6 +1778,17 @@ def test_refusals(word, function):
         assert engine._mode.tracer is None
         assert jitted.program is None
     function(Tensor(x))  # outside of a recording nothing is refused
+
+
+def test_saving_is_refused(tmp_path):
+    @tg.jit
+    def step(x):
+        tg.save(tmp_path / "x.npz", {"x": x})
+
+    step(np.ones(2))
+    with pytest.raises(RuntimeError, match="saving a node"):
+        step(np.ones(2))
+    assert tg.load(tmp_path / "x.npz")["x"].tolist() == [1, 1]
 
 
 def test_a_refusal_names_the_line():
