@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 MODE := $(if $(filter-out 0,$(TINYGRAD_LITE_NO_C)),no-c,c)
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*)
 
-.PHONY: help demo test bench lint build sanitize cross clean check-python check-c check-no-c
+.PHONY: help demo test bench lint docs build sanitize cross clean
+.PHONY: check-python check-c check-no-c
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -28,6 +29,11 @@ bench: $(VENV)/installed-progress  ## time the kernels and training steps
 lint: $(VENV)/installed-dev  ## check style and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
+
+# Not --quiet, which would let warnings pass too. The variable silences advertisement only.
+docs: $(VENV)/installed-docs  ## build the site of the documents, and check every link in it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo 'build/site/index.html; to search in it: $(BIN)/python -m http.server -d build/site'
 
 build:  ## compile the C kernels again, changed or not
 	rm -f $(VENV)/installed-*

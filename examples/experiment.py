@@ -6,8 +6,14 @@ It is not an experiment itself; each of the others is read from top to bottom wi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
+
+# Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
+# where other programs run as well they may take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 
@@ -19,8 +25,9 @@ try:
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "label_line", "new_figure", "options",
-           "panel", "progress", "save"]
+__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "endless", "label_line", "label_lines",
+           "log_scale", "mean_and_deviation", "new_figure", "options", "panel", "progress",
+           "run", "save"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -32,6 +39,7 @@ LOOKS = {
     name: dict(color=COLORS[color], linestyle=dash, marker=mark)
     for name, color, dash, mark in zip(_NAMES, _ORDER, _DASHES, _MARKS, strict=True)
 }
+LOOKS["Adadelta"] = dict(color=GREY, linestyle=(0, (6, 2)), marker="h")
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,14 +75,38 @@ def options(doc, **more):
     return chosen
 
 
-def progress(steps, unit):
+def run(main):
+    """Run an experiment; Ctrl-C, or an extra that is missing, ends it with one line."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
+    except ImportError as error:
+        sys.exit(str(error))
+
+
+def progress(steps, unit, total=None):
     """The steps with a progress bar, if tqdm is there and a terminal shows it."""
-    return steps if tqdm is None else tqdm(steps, unit=unit, leave=False, disable=None)
+    if tqdm is None:
+        return steps
+    return tqdm(steps, unit=unit, total=total, leave=False, disable=None)
 
 
 def digits():
     """Digits of 8x8 pixels, as (images, labels) to learn from and to test."""
     return data.digits("train"), data.digits("test")
+
+
+def endless(batches):
+    """Batches of pass after pass."""
+    while True:
+        yield from batches
+
+
+def mean_and_deviation(numbers, digits=2):
+    """Both as a text, such as "98.17 +- 0.67"."""
+    return f"{np.mean(numbers):.{digits}f} +- {np.std(numbers):.{digits}f}"
 
 
 # ---- pictures --------------------------------------------------------------------------
@@ -91,6 +123,13 @@ def panel(axes, title, x, y):
     axes.spines[:].set_visible(False)
 
 
+def log_scale(axes, *ticks):
+    """A logarithmic vertical axis with these ticks, written as plain numbers."""
+    axes.set_yscale("log")
+    axes.set_yticks(ticks, ticks)
+    axes.minorticks_off()
+
+
 def label_line(axes, line, text=None, dy=0):
     """Write a line's name at its last point, in its colour, instead of a legend.
 
@@ -104,11 +143,45 @@ def label_line(axes, line, text=None, dy=0):
                   annotation_clip=False)
 
 
+def label_lines(axes, lines, gap=0.055):
+    """Write several lines' names at their last points, moved up or down where two would meet.
+
+    A line that goes on past the panel has its name where it leaves it.
+
+    Args:
+        gap: the least distance of two names, as a share of the panel's height.
+    """
+    axes.autoscale_view()  # which is otherwise left for later
+    to_axes = axes.transScale + axes.transLimits
+    ends = []
+    for at, line in enumerate(lines):
+        points = to_axes.transform(line.get_xydata())
+        x, y = points[(points[:, 0] < 1.001) & np.isfinite(points[:, 1])][-1]
+        ends.append((y, x, at))
+    ends.sort()
+    wanted = np.clip([y for y, *_ in ends], 0, 1)
+    heights = np.maximum.accumulate(wanted - gap * np.arange(len(ends)))
+    heights += gap * np.arange(len(ends))
+    heights -= max(0, heights[-1] - 1)
+    for (y, x, at), height in zip(ends, heights):
+        color = lines[at].get_color()
+        axes.annotate(lines[at].get_label(), (x, y), (x + 0.05, height), color=color,
+                      xycoords="axes fraction", va="center", fontsize=9, annotation_clip=False,
+                      bbox=dict(facecolor="white", linewidth=0, pad=1),
+                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6,
+                                      relpos=(0, 0.5)))
+
+
 def save(figure, directory, name):
     """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
     from matplotlib import rc_context
+    from PIL import Image  # which comes with matplotlib
 
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(directory / f"{name}.png", dpi=110)
+        with Image.open(directory / f"{name}.png") as full:  # 128 colours: a third of the size
+            small = full.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
+        small.save(directory / f"{name}.png", optimize=True)
+        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
         figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")

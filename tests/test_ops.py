@@ -778,14 +778,6 @@ def test_kinks_of_values(expression, at, gradients):
         np.testing.assert_array_equal(inputs[name].grad, wanted)
 
 
-def test_the_examples_of_the_page_run():
-    page = Path(__file__).parents[1] / "docs" / "gradients.md"
-    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
-    assert len(blocks) == 4
-    for block in blocks:
-        exec(block.split("```")[0], {})
-
-
 # ---- gradcheck itself ----------------------------------------------------------------
 
 

@@ -52,12 +52,3 @@ def test_the_readme_has_blocks():
 def test_a_wrong_block_fails(block):
     with pytest.raises((AssertionError, ZeroDivisionError)):
         run(block, "block", {})
-
-
-@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"],
-                         ids=lambda path: path.name)
-def test_links_to_files(path):
-    """What a document links to in this repository is there."""
-    targets = re.findall(r"\]\((?!http|#)([^)#]+)", path.read_text(encoding="utf-8"))
-    for target in targets:
-        assert (ROOT / target).exists(), target

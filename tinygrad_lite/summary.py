@@ -85,7 +85,7 @@ def summary(model: Module, *inputs: Any) -> Summary:
 
     Raises:
         TypeError: if `model` is no Module.
-        whatever the model raises for such an input.
+        Exception: whatever the model raises for such an input.
     """
     if not isinstance(model, Module):
         raise TypeError(f"summary expects a Module; got {type(model).__name__}")

@@ -298,7 +298,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
         target, weight, ignore_index, reduction: as in `cross_entropy`, class ids only.
 
     Raises:
-        what `cross_entropy` raises.
+        IndexError, RuntimeError, ValueError: as `cross_entropy`.
     """
     check_reduction(reduction)
     if not isinstance(input, Node):

@@ -1,0 +1,185 @@
+"""Vanishing gradients: what is left of the gradient in each layer of a net of 20 layers.
+
+    python examples/vanishing_gradients.py
+
+On its way back through a layer z = W h, h' = f(z) the gradient is multiplied by f'(z), then by
+the transpose of W. With initial values that keep the spread of the numbers (Xavier's, He's), W
+leaves the mean square of the gradient as it is, and f' decides:
+
+- sigmoid: f' = p (1 - p) is at most 1/4, so that 20 layers leave (1/4) ** 20, or 1e-12;
+- tanh: f' is 1 at 0 and smaller elsewhere, and Xavier's weights hold z near 0: a slow decay,
+  which batch norm, by spreading z again, turns round;
+- ReLU: f' is 1 for half of the units and 0 for the others; He's weights make up for the half.
+
+Larger weights are no help. They carry z to where f' is almost 0, the unit is saturated, and it
+learns no more; below, the weights of standard deviation 1 show it.
+
+What helps is a way round (the residual link h + f(z): He et al. 2016, "Deep residual learning")
+or a norm that holds z where f' is large (Ioffe and Szegedy 2015, "Batch normalization").
+Neither is free. A residual link adds up, with ReLU to twice the mean square a layer and more;
+batch norm alone makes the gradient grow, with ReLU by sqrt(pi / (pi - 1)) = 1.21 a layer (Yang
+et al. 2019, "A mean field theory of batch normalization"). The two together hold.
+"""
+
+import experiment as ex
+import numpy as np
+
+import tinygrad_lite as tg
+from tinygrad_lite import nn
+from tinygrad_lite.nn import functional as F
+from tinygrad_lite.plot.style import COLORS
+from tinygrad_lite.tables import in_columns
+
+DEPTH, WIDTH = 20, 64  # as wide as a digit has pixels, so that every layer is of one shape
+ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "ReLU": F.relu}
+SCHEMES = {"sigmoid": "xavier_normal", "tanh": "xavier_normal", "ReLU": "he_normal"}
+VARIANTS = {  # (residual, norm), and how it is drawn
+    "plain": ((False, False), dict(color=ex.INK, linestyle="-", marker="o")),
+    "residual": ((True, False), dict(color=COLORS[0], linestyle="--", marker="s")),
+    "batch norm": ((False, True), dict(color=COLORS[1], linestyle="-.", marker="^")),
+    "both": ((True, True), dict(color=COLORS[2], linestyle=":", marker="D")),
+}
+
+
+class Block(nn.Module):
+    """f(norm(W h + b)), or h + f(norm(W h + b)); the norm may be left out."""
+
+    def __init__(self, activation, residual, norm):
+        self.linear = nn.Linear(WIDTH, WIDTH)
+        self.norm = nn.BatchNorm1d(WIDTH) if norm else nn.Identity()
+        self.activation = ACTIVATIONS[activation]
+        self.residual = residual
+
+    def forward(self, h):
+        y = self.activation(self.norm(self.linear(h)))
+        return h + y if self.residual else y
+
+
+def make_net(activation, residual, norm, depth=DEPTH):
+    """So many blocks, then a logit for each digit, with the initial values that suit f."""
+    blocks = [Block(activation, residual, norm) for _ in range(depth)]
+    return nn.init.initialize(nn.Sequential(*blocks, nn.Linear(WIDTH, 10)), SCHEMES[activation])
+
+
+def gradient_norms(net, images, labels):
+    """|dL/dW| of each block, from the first to the last."""
+    F.cross_entropy(net(images), labels).backward()
+    return np.array([np.linalg.norm(block.linear.weight.grad) for block in list(net)[:-1]])
+
+
+def accuracy_after(net, epochs, train_set, test_set):
+    """The share of test digits that are right after some epochs of Adam."""
+    optimizer = tg.optim.Adam(net.parameters(), lr=0.001)
+    batches = tg.data.DataLoader(*train_set, batch_size=100, shuffle=True)
+    tg.fit(net, nn.CrossEntropyLoss(), optimizer, batches, epochs=epochs, progress=False)
+    images, labels = test_set
+    return tg.accuracy(tg.predict(net, images), labels)
+
+
+def slopes(activation, std, images):
+    """z and f'(z) in the second layer of a plain net; std None for initial values that suit."""
+    net = make_net(activation, False, False, depth=2)
+    if std:
+        nn.init.initialize(net, lambda weight: nn.init.normal_(weight, 0.0, std))
+    first, second = list(net)[:2]
+    z = second.linear(first(images)).detach().requires_grad_()
+    (slope,) = tg.grad(second.activation(z).sum(), z)
+    return z.numpy().ravel(), slope.numpy().ravel()
+
+
+# ---- pictures --------------------------------------------------------------------------
+
+
+def draw_norms(axes, activation, norms, accuracies):
+    """A line for each variant, from the last layer back to the first, as the sweep goes."""
+    ex.panel(axes, f"{activation}: the gradient in each layer",
+          f"layer, from the last ({DEPTH}) back to the first", "norm of dL/dW (log scale)")
+    layers = np.arange(DEPTH, 0, -1)
+    lines = []
+    for variant, (_, look) in VARIANTS.items():
+        text = f"{variant}: {accuracies[activation, variant]:.0%}"
+        lines += axes.plot(layers, norms[activation, variant][::-1], markersize=4,
+                           markevery=2, label=text, **look)
+    powers = np.log10([norms[activation, variant] for variant in VARIANTS])
+    axes.set(yscale="log", xlim=(DEPTH + 0.5, 0.5), xticks=[20, 15, 10, 5, 1],
+             ylim=(10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
+    axes.minorticks_off()
+    ex.label_lines(axes, lines)
+    if activation == "sigmoid":
+        quarters = norms[activation, "plain"][-1] * 0.25 ** (DEPTH - layers)
+        axes.plot(layers, quarters, color=ex.GREY, linewidth=5, alpha=0.3)
+        axes.text(11.5, quarters[9], "1/4 a layer", color=ex.GREY, fontsize=9, ha="right",
+                  va="top")
+        axes.text(0.02, 0.03, "in percent: test digits\nright after training", color=ex.GREY,
+                  fontsize=9, transform=axes.transAxes)
+
+
+def draw_saturation(axes, activation, seen):
+    """f' as the engine has it, and how the z of a layer are spread below it."""
+    ex.panel(axes, f"{activation}: where the units' z lie under f'", "z of the second layer",
+          "f'(z); bars: how many units")
+    z = tg.Tensor(np.linspace(-12, 12, 481), requires_grad=True)
+    (slope,) = tg.grad(ACTIVATIONS[activation](z).sum(), z)
+    top = slope.numpy().max()
+    word = "off" if activation == "ReLU" else "saturated"
+    axes.plot(z.numpy(), slope.numpy(), color=ex.INK, linewidth=2)
+    for k, (name, (values, share)) in enumerate(seen.items()):
+        counts, edges = np.histogram(values, bins=np.linspace(-12, 12, 49))
+        heights = 0.75 * top * counts / counts.max()
+        axes.stairs(heights, edges, fill=True, alpha=0.35, color=COLORS[k])
+        axes.stairs(heights, edges, color=COLORS[k], linewidth=1.2, linestyle=["-", "--"][k])
+        at = [24, 41][k]
+        axes.annotate(f"{name}:\n{share:.0%} {word}", (edges[at], heights[at]),
+                      xytext=(1.04, 0.8 - 0.4 * k), textcoords="axes fraction", fontsize=9,
+                      color=COLORS[k], va="center", annotation_clip=False,
+                      arrowprops=dict(arrowstyle="-", color=COLORS[k]))
+
+
+def main():
+    args = ex.options(__doc__)
+    tg.manual_seed(args.seed)
+    seeds, epochs = (1, 1) if args.quick else (3, 10)
+    (images, labels), (test_images, test_labels) = ex.digits()
+    mean, std = images.mean(), images.std()
+    train_set = (images - mean) / std, labels
+    if args.quick:
+        train_set = train_set[0][:200], labels[:200]
+    test_set = (test_images - mean) / std, test_labels
+    batch = train_set[0][:200], labels[:200]
+
+    norms, accuracies, rows = {}, {}, []
+    pairs = [(activation, variant) for activation in ACTIVATIONS for variant in VARIANTS]
+    for activation, variant in ex.progress(pairs, "net"):
+        nets = [make_net(activation, *VARIANTS[variant][0]) for _ in range(seeds)]
+        logs = [np.log(gradient_norms(net, *batch)) for net in nets]
+        found = norms[activation, variant] = np.exp(np.mean(logs, axis=0))
+        right = np.mean([accuracy_after(net, epochs, train_set, test_set) for net in nets])
+        accuracies[activation, variant] = right
+        factor = (found[0] / found[-1]) ** (1 / (DEPTH - 1))
+        rows.append([activation, variant, f"{found[-1]:.2g}", f"{found[0]:.2g}",
+                     f"{factor:.2f}", f"{right:.1%}"])
+    print(in_columns(["activation", "net", f"|dL/dW| of layer {DEPTH}", "of layer 1",
+                      "factor a layer", f"right after {epochs} epochs"], rows, left=2))
+
+    figure = ex.new_figure(13, 8)
+    axes = figure.subplots(2, 3)
+    rows = []
+    for column, activation in zip(axes.T, ACTIVATIONS):
+        draw_norms(column[0], activation, norms, accuracies)
+        seen = {}
+        for name, weight_std in {SCHEMES[activation]: None, "std 1": 1.0}.items():
+            z, slope = slopes(activation, weight_std, batch[0])
+            saturated = np.mean(slope < 0.1 * (0.25 if activation == "sigmoid" else 1))
+            if z.std() < 10:  # else the panel would show a small part of them
+                seen[name] = z, saturated
+            rows.append([activation, name, f"{z.std():.2f}", f"{slope.mean():.3f}",
+                         f"{saturated:.1%}"])
+        draw_saturation(column[1], activation, seen)
+    print()
+    print(in_columns(["activation", "weights", "spread of z", "mean f'", "saturated"], rows,
+                     left=2))
+    ex.save(figure, args.out, "vanishing_gradients")
+
+
+if __name__ == "__main__":
+    main()
