@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine import Node, op
+from .engine import Node, op, refuse_to_replay
 from .ops import (
     _concatenate,
     _count,
@@ -129,6 +129,9 @@ def take(a: Any, indices: Any, axis: int | None = None) -> Any:
     """y = the elements, or slices along an axis, at integer indices of any shape."""
     if axis is None:
         a, axis = flatten(a), 0
+    if isinstance(indices, Node):
+        refuse_to_replay("an index made of a Tensor", "it is read once, as an array; use "
+                         "nn.functional.embedding for rows")
     indices = np.array(indices)
     if indices.dtype.kind not in "iu":
         raise IndexError(f"take expects integer indices; got dtype {indices.dtype}")

@@ -519,6 +519,9 @@ def _plain_part(part: Any) -> Any:
     """One part of an index; arrays are copied, for the graph will read them later."""
     if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)):
         return part
+    if isinstance(part, Node):
+        engine.refuse_to_replay("an index made of a Tensor", "it is read once, as an array; "
+                                "use nn.functional.embedding for rows, or where")
     array = np.array(part)
     return array if array.size else array.astype(bool if array.dtype == bool else np.intp)
 

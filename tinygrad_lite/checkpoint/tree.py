@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Node
+from ..engine import Node, refuse_to_read
 
 __all__ = ["DTYPES", "STRUCTURE", "CheckpointError", "flatten", "unflatten"]
 
@@ -123,6 +123,7 @@ def _name(way: tuple) -> str:
 
 def _as_array(name: str, x: Any) -> np.ndarray:
     if isinstance(x, Node):
+        refuse_to_read("saving a node")
         array = np.asarray(x._data)
     elif hasattr(x, "__array__"):
         # a tensor of PyTorch that requires a gradient refuses to become an array

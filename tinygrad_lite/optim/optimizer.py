@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from threading import Lock
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 import numpy as np
 
@@ -59,6 +59,7 @@ class Optimizer:
         self._states: dict[Node, State] = {}
         self._plans: list[Plan] = []
         self._lock = _new_lock()  # C runs without the interpreter's own
+        living[id(self)] = self
         groups = as_groups(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -374,6 +375,7 @@ class Optimizer:
         vars(self).update(state)
         self._plans = [Plan(group["params"]) for group in self.param_groups]
         self._lock = _new_lock()
+        living[id(self)] = self
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -394,6 +396,8 @@ def _saved_groups(state_dict: Any) -> list[Mapping[str, Any]]:
                      f"returns; got {state_dict!r:.60}")
 
 
+# All optimizers that there are, for `jit` to watch their settings.
+living: WeakValueDictionary[int, Optimizer] = WeakValueDictionary()
 _locks: WeakSet = WeakSet()
 
 

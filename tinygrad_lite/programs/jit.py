@@ -6,10 +6,9 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dis import get_instructions
 from functools import update_wrapper
 from threading import RLock
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import MethodType
 from typing import Any
 from weakref import WeakSet
 
@@ -18,9 +17,9 @@ import numpy as np
 from .. import engine
 from ..engine import Node
 from ..nn import Module
-from ..nn.module import unchanged
 from ..tensor import Tensor, as_tensor
 from ..value import Value
+from .outside import Outside
 from .program import Program, copied
 from .recorder import Recorder
 
@@ -47,10 +46,10 @@ def jit(function: Callable) -> Jitted:
     step in the function, and modes that it sets, do go on.
 
     A change of what the recording depends on leads to another recording: a variable from
-    outside that the function itself names, an array of a parameter exchanged,
-    ``requires_grad``, hooks, attributes of Modules such as ``training`` or the p of a
-    `Dropout`, gradients that are there or not, an optimizer that takes other parameters or
-    other state. At most eight are kept. Numbers in Tensors and Values, and rates and other
+    outside that the function itself names, an attribute of one, an array of a parameter
+    exchanged, ``requires_grad``, hooks, attributes of Modules such as ``training`` or the p
+    of a `Dropout`, gradients that are there or not, an optimizer that takes other parameters
+    or other state. At most eight are kept. Numbers in Tensors and Values, and rates and other
     settings of optimizers, may change at any time.
 
     Args:
@@ -68,9 +67,9 @@ def jit(function: Callable) -> Jitted:
     Raises:
         RuntimeError: while recording, for what cannot be replayed, with the line: reading a
             number (``item()``, ``float(t)``, ``t.numpy()``, ``print(t)``, a branch on it),
-            random numbers that are not drawn by an op, loading a state, attributes of Modules
-            that are assigned. The function has then run up to there, as it would have by
-            itself, with what it has changed so far; nothing is recorded.
+            random numbers that are not drawn by an op, loading a state, assigning attributes,
+            variables or settings of optimizers. The function has then run up to there, as it
+            would have by itself, with what it has changed so far; nothing is recorded.
             For an argument that is part of a graph, as none would lead back into it.
         TypeError: for an argument or a result that is none of these; for a generator or
             coroutine.
@@ -166,20 +165,24 @@ class Jitted:
         """Run the function, write down what it does, and keep that."""
         inputs: list[Any] = []
         outputs: list[Any] = []
-        outside = _Outside(self._function)
+        own = getattr(self._function, "__self__", None)
+        outside = Outside(self._function, [own, *args, *kwargs.values()])
         nodes, options = _as_nodes((args, kwargs), inputs)
         with Recorder(inputs) as recorder:
-            for x in (getattr(self._function, "__self__", None), *nodes, *options.values()):
+            for x in (own, *nodes, *options.values()):
                 if isinstance(x, Module):
                     recorder.entered(x)
             shape = _shape_of(self._run(nodes, options), outputs)
+            changed = outside.first_change()
+            if changed is not None:
+                recorder.refuse(f"assigning '{changed}'", "a replay assigns nothing; return "
+                                "it, or write into a Tensor, as in t[...] = x")
         program = Program(recorder, inputs, outputs)
         _hand_back(leaves, program.given_now())
         self.program = program
         self._recordings.append(_Recording(key, program, shape, args, outside))
         del self._recordings[:-self.most]
         return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
-
 
     def _just_call(self, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, with arguments and results like those of a replay."""
@@ -199,47 +202,6 @@ class Jitted:
             engine._mode.jitted = False
 
 
-class _Outside:
-    """The variables that a function reads, but that are not its own, and what they stand for.
-
-    They are those of its module and of functions around it, without modules, functions and
-    classes. What functions read that it calls is not known.
-    """
-
-    def __init__(self, function: Callable) -> None:
-        self._variables = getattr(function, "__globals__", {})
-        found = {name: self._variables.get(name)
-                 for name in _names_of(getattr(function, "__code__", None))}
-        self._globals = [(name, x) for name, x in found.items() if not isinstance(x, _FIXED)]
-        self._cells = [(cell, cell.cell_contents) for cell in
-                       getattr(function, "__closure__", None) or () if cell != CellType()]
-
-    def is_unchanged(self) -> bool:
-        """Whether they stand for the same objects, or for equal plain ones."""
-        variables = self._variables
-        for name, before in self._globals:
-            now = variables.get(name)
-            if now is not before and not unchanged(before, now):
-                return False
-        for cell, before in self._cells:
-            now = cell.cell_contents
-            if now is not before and not unchanged(before, now):
-                return False
-        return True
-
-
-_FIXED = (ModuleType, FunctionType, BuiltinFunctionType, type)
-
-
-def _names_of(code: CodeType | None) -> set[str]:
-    """The names of the global variables that code reads, and code inside of it."""
-    if code is None:
-        return set()
-    names = {one.argval for one in get_instructions(code) if one.opname == "LOAD_GLOBAL"}
-    inner = [_names_of(x) for x in code.co_consts if isinstance(x, CodeType)]
-    return names.union(*inner)
-
-
 class _Recording:
     """A program, the calls that it stands for, and what it returns.
 
@@ -248,11 +210,11 @@ class _Recording:
         arrays: if all arguments are arrays, shape and dtype of each; else None.
         recording: whether the graph was recorded.
         shape: what is returned, with holes for nodes.
-        outside: the variables of others that the function reads.
+        outside: the variables of others that the function names.
     """
 
     def __init__(self, key: Any, program: Program, shape: Any, args: tuple,
-                 outside: _Outside) -> None:
+                 outside: Outside) -> None:
         self.outside = outside
         self.key = key
         self.program = program
@@ -276,7 +238,7 @@ class _Recording:
 
     def holds(self) -> bool:
         """Whether the function would do the same now."""
-        return self.program.fits() and self.outside.is_unchanged()
+        return self.program.fits() and self.outside.first_change() is None
 
     def replay(self, inputs: Sequence[Any]) -> Any:
         """Run the program, and return new nodes."""

@@ -10,6 +10,7 @@ It imports the engine, the skins and NumPy.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import pickle
@@ -25,15 +26,17 @@ from .. import engine, ops
 from ..engine import Node, Op
 from ..kernels.groups import root
 from ..nn.module import unchanged
+from ..optim.optimizer import living
 from ..tensor import Tensor
 from ..value import Value
 
 __all__ = ["Entry", "Pass", "Recorder", "Register", "Step", "Update", "Write", "same_traits",
            "traits"]
 
-# The files of this package, of NumPy, and of the modules that copy and format nodes.
+# The files of this package, of NumPy, and of modules that stand between them and the user.
 NOT_THE_USERS = (str(Path(__file__).parents[1]) + os.sep,
-                 str(Path(np.__file__).parent) + os.sep, copy.__file__, pickle.__file__)
+                 str(Path(np.__file__).parent) + os.sep, contextlib.__file__, copy.__file__,
+                 pickle.__file__)
 
 
 class Register(NamedTuple):
@@ -144,6 +147,9 @@ class Recorder:
         self._borrowed: dict[int, np.ndarray] = {}
         self._modes: dict[int, tuple[Any, bool]] = {}
         self._scheduled: set[int] = set()
+        optimizers = [reference() for reference in living.valuerefs()]
+        self._settings = [(optimizer, _unfolded(optimizer.param_groups))
+                          for optimizer in optimizers if optimizer is not None]
         self._kept: list[Any] = []     # so that no id is used twice
         for x in self._inputs:
             self._makes(x)
@@ -154,14 +160,17 @@ class Recorder:
 
     def __exit__(self, kind: Any, *exception: object) -> None:
         engine._mode.tracer = None
-        if kind is None:
-            self._finish()
-        for node in (*self.gradients, *self.sums):
-            if isinstance(node, Value):
-                node._grad = getattr(node._grad, "_data", node._grad)
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            for node in (*self.gradients, *self.sums):
+                if isinstance(node, Value):
+                    node._grad = getattr(node._grad, "_data", node._grad)
 
     def _finish(self) -> None:
         """Note what gradients are in the end, and what constants were overwritten."""
+        self._refuse_new_settings()
         for node in (*self.gradients, *self.sums):  # those found may be changed in place
             self.gradients[node] = self._gradient(node)
         for i, x in enumerate(self._inputs):
@@ -172,6 +181,14 @@ class Recorder:
                 self.entries.insert(0, Write(array, ..., before))
         for module, mode in self._modes.values():
             self.after.append(partial(setattr, module, "training", mode))
+
+    def _refuse_new_settings(self) -> None:
+        """Raise if settings of an optimizer were assigned, other than by a scheduler."""
+        for optimizer, before in self._settings:
+            if id(optimizer) not in self._scheduled \
+                    and not _same(before, _unfolded(optimizer.param_groups)):
+                self.refuse(f"assigning a setting of {type(optimizer).__name__}", "a replay "
+                            "assigns nothing; do it outside, or by a scheduler")
 
     def _gradient(self, node: Node) -> Any:
         return self.seen(node._grad) if isinstance(node, Value) else node._grad
@@ -370,7 +387,11 @@ def traits(x: Any, without_mode: bool = False) -> list:
 
 def same_traits(x: Any, before: list) -> bool:
     """Whether a node or a Module still is what it was."""
-    now = traits(x, without_mode=before[0] is None)
+    return _same(before, traits(x, without_mode=before[0] is None))
+
+
+def _same(before: list, now: list) -> bool:
+    """Whether two lists hold the same objects, or equal plain ones."""
     return len(now) == len(before) and all(map(unchanged, before, now))
 
 
