@@ -8,7 +8,7 @@ vector machine (Cortes and Vapnik 1995): 0 for a point on the right side by 1 or
 is missing. It is after the demonstration of A. Karpathy's micrograd, and has its sizes.
 
 A step makes some 65,000 nodes, and takes a good part of a second, for each node is a Python
-object. Compiled with tg.jit, the same step is a list of instructions on floats.
+object. Replayed by tg.jit, the same step is a tape of operations on floats: some 0.3 ms.
 
 moons_by_hand.png shows the loss and what the net decides; neuron.svg the graph of one neuron,
 with the number and the gradient of every node.
@@ -58,16 +58,16 @@ class Net:
         return [p for neuron in neurons for p in neuron.parameters()]
 
 
-def make_step(net):
-    """A function that gives every weight its gradient for some points, and returns the loss."""
+def make_step(net, optimizer):
+    """A function that learns from some points, and returns the loss."""
 
     def step(points, signs):
-        for p in net.parameters():
-            p.grad = None
+        optimizer.zero_grad()
         losses = [(1 - sign * net(point)).relu() for point, sign in zip(points, signs)]
         loss = sum(losses) / len(losses)
         loss = loss + 1e-4 * sum(p * p for p in net.parameters())  # small weights, wide margin
         loss.backward()
+        optimizer.step()
         return loss
 
     return step
@@ -82,12 +82,11 @@ def train(sizes, seed, points, signs, steps, compiled):
     net = Net(sizes, np.random.default_rng(seed))
     optimizer = tg.optim.Adam(net.parameters(), lr=0.1)
     scheduler = lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=steps)
-    step = compiled(make_step(net))
+    step = compiled(make_step(net, optimizer))
     losses, seconds = [], []
     for _ in ex.progress(range(steps), "step"):
         start = perf_counter()
         losses.append(float(step(points, signs)))
-        optimizer.step()
         seconds.append(perf_counter() - start)
         scheduler.step()
     return net, losses, seconds
@@ -109,9 +108,7 @@ def main():
     points, labels = tg.data.moons(n, noise=0.1, seed=args.seed)
     signs = [1.0 if label else -1.0 for label in labels]
     values = [[tg.Value(x, requires_grad=False) for x in point] for point in points.tolist()]
-    ways = {"as it stands": lambda step: step}
-    if hasattr(tg, "jit"):
-        ways["compiled"] = tg.jit
+    ways = {"as it stands": lambda step: step, "jitted": tg.jit}
     rows = []
     for name, compiled in ways.items():
         net, losses, seconds = train(sizes, args.seed, values, signs, steps, compiled)
@@ -122,8 +119,6 @@ def main():
     scores = np.array([float(net(point)) for point in values])
     right = int(np.sum(np.sign(scores) == signs))
     print(f"\n{len(net.parameters())} weights, {right} of {n} points right")
-    if "compiled" not in ways:
-        print("tg.jit is not there: nothing compiled")
 
     figure = ex.new_figure(11, 4.8)
     left, right_half = figure.subfigures(1, 2, width_ratios=[1, 1.3])

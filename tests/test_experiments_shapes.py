@@ -84,9 +84,9 @@ def test_the_same_seed_gives_the_same_pictures(short_run, tmp_path):
 
 def test_moons_has_a_time_for_each_way_and_the_graph_of_a_neuron(short_run):
     printed, out = short_run("moons_by_hand")
-    ways = re.findall(r"^(as it stands|compiled) +[\d.]+ s +\S+ ms +(\S+) +(\S+)$", printed,
+    ways = re.findall(r"^(as it stands|jitted) +[\d.]+ s +\S+ ms +(\S+) +(\S+)$", printed,
                       re.MULTILINE)
-    assert [way for way, *_ in ways] == ["as it stands", "compiled"][:1 + hasattr(tg, "jit")]
+    assert [way for way, *_ in ways] == ["as it stands", "jitted"]
     assert len({(first, last) for _, first, last in ways}) == 1
     graph = (out / "neuron.svg").read_text(encoding="utf-8")
     assert graph.count('class="box"') == 5 + 5  # leaves, and ops

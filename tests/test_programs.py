@@ -1,6 +1,8 @@
 """Programs: each form in C against NumPy's, memory that is shared, chains of maps, listings."""
 
+import os
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +13,13 @@ import tinygrad_lite as tg
 from tinygrad_lite import Tensor, kernels, nn
 from tinygrad_lite.kernels import instructions
 from tinygrad_lite.nn import functional as F
-from tinygrad_lite.programs.forms import Instruction
+from tinygrad_lite.programs.instructions import Instruction, joined
 from tinygrad_lite.programs.memory import LINE, Life, moved_arrays, places
-from tinygrad_lite.programs.program import joined
 
-needs_c = pytest.mark.skipif(bool(kernels.why_not_c()), reason="C was not compiled")
+WITHOUT_C = os.environ.get("TINYGRAD_LITE_NO_C", "0") not in ("", "0")
+needs_c = pytest.mark.skipif(WITHOUT_C, reason="built without C on purpose")
 DTYPES = (np.float32, np.float64)
-SIMD = kernels.bodies["c"].simd_choices() if "c" in kernels.bodies else []
+SIMD = [] if WITHOUT_C else kernels.body("c").simd_choices()
 TOLERANCE = {np.float32: dict(rtol=2e-6, atol=2e-6), np.float64: dict(rtol=1e-14, atol=1e-14)}
 
 
@@ -250,6 +252,7 @@ def test_views_move_with_their_memory():
     assert moved(other, other) is other
 
 
+@needs_c
 @pytest.mark.parametrize("batch", [1, 32])
 def test_a_replay_takes_less_memory_than_the_step(batch):
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
@@ -365,14 +368,12 @@ def test_the_listing_marks_what_runs_in_numpy():
     for _ in range(2):
         jitted(np.ones(3, np.float32))
     marked = [line for line in str(jitted.program).splitlines() if line.endswith("in NumPy")]
-    assert len(marked) == (1 if not kernels.why_not_c() else 2)
+    assert len(marked) == (2 if WITHOUT_C else 1)
     assert "gelu" in marked[-1]
 
 
 @needs_c
 def test_the_listing_in_the_documents_is_what_is_printed():
-    from pathlib import Path
-
     text = (Path(__file__).parents[1] / "docs" / "jit.md").read_text(encoding="utf-8")
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     optimizer = tg.optim.Adam(net.parameters(), lr=0.003)
@@ -408,8 +409,23 @@ def test_a_whole_step_is_one_call():
     for _ in range(3):
         step(np.random.default_rng(0).normal(size=(5, 1, 8, 8)).astype(np.float32),
              np.array([0, 1, 2, 0, 1]))
-    if kernels.why_not_c():
+    if WITHOUT_C:
         assert set(kinds(step.program)) == {None}
     else:
         assert len(step.program.parts) == 1
     assert net[1].num_batches_tracked.item() == 3
+
+
+@needs_c
+def test_another_backend_is_another_recording():
+    jitted = tg.jit(lambda x: x @ x)
+    x = np.ones((3, 3), np.float32)
+    for _ in range(3):
+        jitted(x)
+    in_c = jitted.program
+    with tg.backend("numpy"):
+        for _ in range(3):
+            jitted(x)
+        assert kinds(jitted.program) == [None]
+    jitted(x)
+    assert jitted.program is in_c

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,35 +17,13 @@ from .. import fused, ops
 from ..engine import Op
 from ..fused import batchnorm, convolution, losses, pooling
 from ..kernels.instructions import A_TRANSPOSED, B_TRANSPOSED, CONV_PARTS
-from ..kernels.windows import Windows
+from .instructions import Instruction
 from .recorder import Entry
 
-__all__ = ["Instruction", "instructions_of"]
+__all__ = ["instructions_of"]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 IDS = np.dtype(np.int64)
-
-
-class Instruction(NamedTuple):
-    """One instruction of a program, in C or in NumPy.
-
-    Attributes:
-        name: the op, as listings show it.
-        kind: which instruction of csrc/kernels.h it is; None for the op's NumPy form.
-        writes: arrays that are written; those of NumPy's form, its output.
-        reads: arrays that are read.
-        n, s, at: the numbers, fractions and windows that csrc/kernels.h lists.
-        entry: what was recorded, for the NumPy form.
-    """
-
-    name: str
-    kind: str | None
-    writes: tuple
-    reads: tuple
-    n: tuple[int, ...] = ()
-    s: tuple[float, ...] = ()
-    at: Windows | None = None
-    entry: Any = None
 
 
 def instructions_of(entry: Entry) -> list[Instruction]:

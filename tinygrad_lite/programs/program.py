@@ -7,7 +7,6 @@ runs its op's own NumPy form. It imports the recorder, the forms, the memory and
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,8 +15,16 @@ import numpy as np
 from .. import kernels
 from ..engine import Node, _latest_turn, mark_changed
 from ..kernels.groups import root
-from ..kernels.instructions import MAPS, RELU
-from .forms import Instruction, instructions_of
+from .forms import instructions_of
+from .instructions import (
+    Instruction,
+    arrays_in,
+    fused_relus,
+    in_numpy,
+    joined,
+    listed,
+    moved_to,
+)
 from .memory import Life, moved_arrays
 from .recorder import (
     Entry,
@@ -30,6 +37,7 @@ from .recorder import (
     same_traits,
 )
 from .tape import Tape, with_tapes
+from .updates import Call, Exchange, number_calls, numbers_of
 
 __all__ = ["Program", "copied"]
 
@@ -52,31 +60,32 @@ class Program:
         outcome = [recorder.seen(x) for x in outputs]
         gradients = list(recorder.gradients.items())
         self.given = recorder.given
-        self.leaves = _Exchange(recorder.leaves)
+        self.leaves = Exchange(recorder.leaves)
         wanted = [*outcome, *(grad for _, grad in gradients), *self.given.values()]
         entries = with_tapes(recorder.entries, wanted, len(recorder.numbers))
-        self.numbers = _numbers(recorder.numbers, entries)
+        self.numbers = numbers_of(recorder.numbers, entries)
         self.gradients = [pair for pair in gradients if type(pair[1]) is not Register]
-        self.value_gradients = _Exchange(g for g in gradients if type(g[1]) is Register)
+        self.value_gradients = Exchange(g for g in gradients if type(g[1]) is Register)
         self.sums = list(recorder.sums.items())
         self.fresh = list(recorder.fresh)
         self.states = list(recorder.states.values())
         self.traits = list(recorder.traits.values())
         self.cells = list(recorder.cells.values())
         self.after = recorder.after
+        self.backend = kernels.get_backend()
         self.checked_at = 0
-        self.updates = [_Update(entry, self.numbers) for entry in entries
+        self.updates = [Call(entry, self.numbers) for entry in entries
                         if isinstance(entry, Update)]
-        self.updated = _Exchange(v[:2] for entry in entries if isinstance(entry, Update)
+        self.updated = Exchange(v[:2] for entry in entries if isinstance(entry, Update)
                                  for v in entry.values)
         self.steps = [entry for entry in entries if isinstance(entry, Step)]
-        _number_updates(self.updates)
+        number_calls(self.updates)
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
         instructions = fused_relus(list(self._lowered(entries)), kept)
         instructions[:0] = self._copies_of_inputs()
         moved, self.nbytes = self._new_memory(self._staying(recorder, entries),
                                              instructions, kept)
-        self.instructions = [_moved(one, moved) for one in instructions]
+        self.instructions = [moved_to(one, moved) for one in instructions]
         self.has_values = bool(self.leaves.values or self.value_gradients.values)
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
         self.parts: list[Callable[[], None]] = []
@@ -95,15 +104,15 @@ class Program:
                 if in_c and isinstance(entry.output, np.ndarray):
                     yield from instructions_of(entry)
                 else:
-                    yield _in_numpy(entry, entry.op.name, (entry.output, *entry.inputs))
+                    yield in_numpy(entry, entry.op.name, (entry.output, *entry.inputs))
             elif isinstance(entry, Tape):
                 yield Instruction("tape", "TAPE" if in_c else None, (),
                                   (self.numbers, entry.code), n=(entry.code.size,), entry=entry)
             elif isinstance(entry, Write):
-                yield _in_numpy(entry, "write", (entry.target, entry.source))
+                yield in_numpy(entry, "write", (entry.target, entry.source))
             elif isinstance(entry, Pass):
                 yield Instruction(entry.kernel, None, tuple(entry.columns[0]),
-                                  tuple(_arrays(entry.columns[1:])), entry=entry)
+                                  tuple(arrays_in(entry.columns[1:])), entry=entry)
             elif isinstance(entry, Update):
                 update = next(updates)
                 if update.native is None:
@@ -118,9 +127,9 @@ class Program:
         roots: dict[int, np.ndarray] = {}
         spans: dict[int, tuple[int, int]] = {}
         for i, one in enumerate(instructions):
-            for array in _arrays(one.writes):
+            for array in arrays_in(one.writes):
                 roots.setdefault(id(root(array)), root(array))
-            for array in _arrays((*one.writes, *one.reads)):
+            for array in arrays_in((*one.writes, *one.reads)):
                 first, _ = spans.get(id(root(array)), (i, i))
                 spans[id(root(array))] = first, i
         roots = {key: base for key, base in roots.items()
@@ -142,16 +151,16 @@ class Program:
 
     def _staying(self, recorder: Recorder, entries: list[Any]) -> Iterator[np.ndarray]:
         """The arrays that others know too, or that hold numbers from call to call."""
-        yield from _arrays(self.inputs)
+        yield from arrays_in(self.inputs)
         yield from (array for _, array in recorder.states.values())
         for place in (*(g for _, g in (*self.gradients, *self.sums)), *self.given.values()):
             if isinstance(place, Node):
                 yield place._data
         for entry in entries:
             if isinstance(entry, Entry):
-                yield from _arrays(entry.static.values())
+                yield from arrays_in(entry.static.values())
             elif isinstance(entry, (Pass, Update)):
-                yield from _arrays(entry.columns)
+                yield from arrays_in(entry.columns)
 
     def _copies_of_inputs(self) -> list[Instruction]:
         """Instructions that copy the input arrays."""
@@ -179,7 +188,8 @@ class Program:
 
         That is the arrays, hooks and wish for a gradient of parameters and buffers, the
         attributes of Modules, the settings of optimizers that choose what their kernels take,
-        and which gradients there are. The first three are looked at only if any changed.
+        which gradients there are, and the backend. The first three are looked at only if any
+        changed.
         """
         for update in self.updates:
             if not update.fits():
@@ -193,6 +203,8 @@ class Program:
         for step in self.steps:
             if len(step.optimizer.param_groups) != step.groups:
                 return False
+        if self.backend != kernels.current:
+            return False
         return self.checked_at == _latest_turn[0] or self._still_fits()
 
     def _still_fits(self) -> bool:
@@ -313,210 +325,8 @@ class Program:
         in_c = sum(one.kind is not None for one in self.instructions)
         head = (f"{len(self.instructions)} instructions, {in_c} of them in C; "
                 f"{calls} call{'s' * (calls != 1)}; {self.nbytes:,} bytes of memory")
-        rows = [f"{i:4}  {_listed(one)}" for i, one in enumerate(self.instructions)]
+        rows = [f"{i:4}  {listed(one)}" for i, one in enumerate(self.instructions)]
         return "\n".join([head, *rows])
-
-
-class _Update:
-    """A step of an optimizer on one batch of parameters, as a program does it.
-
-    Attributes:
-        native: the instruction in C; None where another body computes.
-        columns: the arrays of the kernel; of Values, places among the program's numbers.
-        ahead: how many steps of the same batch come before it in a call.
-    """
-
-    def __init__(self, entry: Update, numbers: np.ndarray) -> None:
-        self.optimizer = entry.optimizer
-        self.group = entry.group
-        self.batch = entry.batch
-        self.columns = _with_registers(entry, numbers)
-        self.cache: dict[str, Any] = {}
-        self.name = entry.optimizer.kernel
-        self.settings = self._settings()
-        self.ahead = 0
-        self.native = None
-        body = kernels.body(entry.optimizer.backend)
-        if hasattr(body, "Update") and kernels.get_backend() == "c":
-            self.native = body.Update(self.name, self.columns)
-
-    def _settings(self) -> tuple:
-        """What the group's settings are."""
-        return tuple(self.optimizer.param_groups[self.group].values())
-
-    def scalars(self) -> tuple:
-        """The kernel's scalars at the step to come."""
-        group = self.optimizer.param_groups[self.group]
-        return self.optimizer._scalars(group, self.batch.step + 1 + self.ahead,
-                                       self.batch.fresh)
-
-    def prepare(self) -> None:
-        """Give the instruction in C its scalars."""
-        if self.native is not None:
-            self.native.set(self.scalars())
-
-    def run(self) -> None:
-        """Take the step by the optimizer's own body."""
-        body = kernels.body(self.optimizer.backend)
-        body.update(self.name, self.columns, self.scalars(), self.cache)
-
-    def fits(self) -> bool:
-        """Whether the group's settings are those known, or lead to the same call."""
-        settings = self._settings()
-        if settings == self.settings:
-            return True
-        if not self.is_known():
-            return False
-        self.settings = settings
-        return True
-
-    def is_known(self) -> bool:
-        """Whether the optimizer would make the same call."""
-        optimizer = self.optimizer
-        if self.group >= len(optimizer._plans):
-            return False
-        group = optimizer.param_groups[self.group]
-        return optimizer._plans[self.group].holds(self.batch, group["params"],
-                                                  optimizer._letters(group))
-
-
-def _with_registers(entry: Update, numbers: np.ndarray) -> tuple[tuple, ...]:
-    """The columns of an update with places among the numbers in place of Values."""
-    places = {id(p): (numbers[w.at:w.at + 1], numbers[g.at:g.at + 1])
-              for p, w, g in entry.values}
-    w, g = (tuple(places[id(p)][i] if id(p) in places else column[k]
-                  for k, p in enumerate(entry.batch.params))
-            for i, column in enumerate(entry.columns[:2]))
-    return w, g, *entry.columns[2:]
-
-
-class _Exchange:
-    """Values and the places of their numbers, or of their gradients'."""
-
-    def __init__(self, pairs: Iterable[tuple[Any, Register]]) -> None:
-        pairs = list(pairs)
-        self.values = [value for value, _ in pairs]
-        self.places = np.array([register.at for _, register in pairs], int)
-
-    def numbers(self, numbers: np.ndarray) -> Iterable[tuple[Any, float]]:
-        """Each Value with the number at its place."""
-        return zip(self.values, numbers[self.places].tolist()) if self.values else ()
-
-
-def _numbers(recorded: list[float], entries: list[Any]) -> np.ndarray:
-    """The recorded numbers, then those of the tapes."""
-    tapes = [entry for entry in entries if isinstance(entry, Tape)]
-    numbers = np.zeros(max([len(recorded), *(tape.end for tape in tapes)]))
-    numbers[:len(recorded)] = recorded
-    for tape in tapes:
-        numbers[tape.first:tape.first + len(tape.constants)] = tape.constants
-    return numbers
-
-
-def _number_updates(updates: list[_Update]) -> None:
-    """Let each know how many steps of its batch come before it."""
-    taken: Counter = Counter()
-    for update in updates:
-        update.ahead = taken[id(update.batch)]
-        taken[id(update.batch)] += 1
-
-
-# ---- instructions ----------------------------------------------------------------------
-
-
-def _in_numpy(entry: Any, name: str, arrays: tuple) -> Instruction:
-    """What was recorded, in NumPy; the first of the arrays is written."""
-    return Instruction(name, None, tuple(_arrays(arrays[:1])), tuple(_arrays(arrays[1:])),
-                       entry=entry)
-
-
-def _arrays(items: Iterable[Any]) -> Iterator[np.ndarray]:
-    """The arrays among some items, also those inside of tuples."""
-    for x in items:
-        if isinstance(x, np.ndarray):
-            yield x
-        elif isinstance(x, (tuple, list)):
-            yield from _arrays(x)
-
-
-def fused_relus(instructions: list[Instruction], kept: set[int]) -> list[Instruction]:
-    """Products and convolutions whose result is read by a relu only make that as well."""
-    readers: Counter = Counter()
-    for one in instructions:
-        readers.update({id(root(x)) for x in _arrays(one.reads)})
-    result: list[Instruction] = []
-    for one in instructions:
-        before = result[-1] if result else None
-        if before is not None and one.kind == "RELU_OF" \
-                and before.kind in ("MATMUL", "CONV") and one.reads[0] is before.writes[0] \
-                and readers[id(root(one.reads[0]))] == 1 \
-                and id(root(one.reads[0])) not in kept:
-            result[-1] = _with_relu(before, one.writes[0])
-        else:
-            result.append(one)
-    return result
-
-
-def _with_relu(one: Instruction, y: np.ndarray) -> Instruction:
-    n = (*one.n[:-1], one.n[-1] | (RELU if one.kind == "MATMUL" else 1))
-    return one._replace(name=f"{one.name}+relu", writes=(y, *one.writes[1:]), n=n)
-
-
-def _moved(one: Instruction, moved: Callable[[np.ndarray], np.ndarray]) -> Instruction:
-    """An instruction with its arrays where they shall be."""
-    def move(x: Any) -> Any:
-        return moved(x) if isinstance(x, np.ndarray) else x
-
-    entry = one.entry
-    if isinstance(entry, Entry):
-        entry = entry._replace(inputs=tuple(map(move, entry.inputs)), output=move(entry.output))
-    elif isinstance(entry, Write):
-        entry = entry._replace(target=move(entry.target), source=move(entry.source))
-    return one._replace(writes=tuple(map(move, one.writes)), reads=tuple(map(move, one.reads)),
-                        entry=entry)
-
-
-def joined(instructions: list[Instruction]) -> list[bool]:
-    """For each instruction whether it may go through its elements together with those before.
-
-    A block at a time, that is: of maps of the same number of elements that follow one another,
-    none of which reads what a former one has not yet written there, or writes what a former one
-    has not yet read.
-    """
-    answers = []
-    chain: list[Instruction] = []
-    for one in instructions:
-        together = bool(chain) and one.kind in MAPS and chain[0].n[0] == one.n[0] \
-            and chain[0].writes[0].dtype == one.writes[0].dtype \
-            and all(_in_step(one, other) for other in chain)
-        answers.append(together)
-        chain = [*chain, one] if together else [one] if one.kind in MAPS else []
-    return answers
-
-
-def _in_step(one: Instruction, other: Instruction) -> bool:
-    """Whether two maps meet at the same elements, or not at all."""
-    pairs = [(one.writes[0], x) for x in (*other.reads, *other.writes)]
-    pairs += [(x, other.writes[0]) for x in one.reads]
-    return all(_place(a) == _place(b) or not np.may_share_memory(a, b) for a, b in pairs)
-
-
-def _place(x: np.ndarray) -> tuple[int, int]:
-    return x.__array_interface__["data"][0], x.nbytes
-
-
-def _listed(one: Instruction) -> str:
-    """An instruction as a line: what it reads, what it makes, where it runs."""
-    if isinstance(one.entry, Tape):
-        return str(one.entry)
-    reads = ", ".join(_shape(x) for x in _arrays(one.reads))
-    writes = ", ".join(_shape(x) for x in _arrays(one.writes))
-    where = "" if one.kind is not None else "    in NumPy"
-    return f"{one.name:24} {reads} -> {writes}{where}"
-
-
-def _shape(x: np.ndarray) -> str:
-    return f"{x.dtype.kind}{8 * x.dtype.itemsize}{list(x.shape)}"
 
 
 def copied(x: Any) -> Any:
