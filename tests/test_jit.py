@@ -2159,6 +2159,24 @@ def test_one_function_from_several_threads():
     in_threads([functools.partial(call, seed) for seed in range(4)])
 
 
+def test_any_number_of_c_threads_gives_the_same_bits():
+    finals = []
+    before = tg.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            tg.set_num_threads(threads)
+            tg.manual_seed(0)
+            model = nn.Sequential(nn.Linear(90, 210), nn.BatchNorm1d(210), nn.ReLU(),
+                                  nn.Linear(210, 130), nn.ReLU(), nn.Linear(130, 10))
+            step = tg.jit(step_of(model, optim.Adam(model.parameters())))
+            x, y = numbers(70, 90, dtype="float32"), classes(70, 10)
+            finals.append([[plain(step(x, y)) for _ in range(6)], state_of(model)])
+    finally:
+        tg.set_num_threads(before)
+    assert_close(finals[1], finals[0], 0)
+    assert_close(finals[2], finals[0], 0)
+
+
 def test_functions_of_their_own_in_several_threads():
     alone = Case(eager)
     for _ in range(60):

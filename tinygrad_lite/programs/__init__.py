@@ -4,6 +4,7 @@
 | --------------- | ----------------------------------------------------------------- |
 | jit.py          | `jit`: a function and its recordings                              |
 | recorder.py     | writes down what one call does                                    |
+| outside.py      | the variables that a function reads but does not own              |
 | program.py      | makes instructions of that, and runs them                         |
 | instructions.py | what a program is made of, and which may be done together         |
 | forms.py        | the form in C of each op on Tensors                               |
