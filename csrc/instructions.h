@@ -218,12 +218,19 @@ static int NAME(do_add_rows)(const tgl_instruction *i)
 
 /* ---- element by element ---------------------------------------------------------------- */
 
-/* Elements [begin, end) of one map. */
+/* Elements [begin, end) of one map, row by row. */
 static void NAME(do_map)(const tgl_instruction *i, size_t begin, size_t end)
 {
-    const size_t a_step = (size_t)i->n[1];
-    const size_t b_step = (size_t)i->n[2];
-    loops_of_type()->map[i->kind - TGL_MAP](
-        (real *)i->x[0] + begin, (const real *)i->x[1] + begin * a_step,
-        (const real *)i->x[2] + begin * b_step, a_step, b_step, end - begin);
+    const size_t columns = (size_t)i->n[1];
+    const size_t a_step = (size_t)i->n[2];
+    const size_t b_step = (size_t)i->n[4];
+    while (begin < end) {
+        const size_t row = begin / columns;
+        const size_t j = begin % columns;
+        const size_t n = end - begin < columns - j ? end - begin : columns - j;
+        loops_of_type()->map[i->kind - TGL_MAP](
+            (real *)i->x[0] + begin, (const real *)i->x[1] + row * (size_t)i->n[3] + j * a_step,
+            (const real *)i->x[2] + row * (size_t)i->n[5] + j * b_step, a_step, b_step, n);
+        begin += n;
+    }
 }

@@ -436,9 +436,10 @@ void tgl_batch_norm_slopes_f64(
  * `scratch` has room for the columns of one image of c channels for each part, and in
  * conv_weights for a matrix w for each part behind these.
  *
- * Kinds from TGL_MAP on compute an element of y from those at the same place in a and b, or
- * from a number that is the same for all (with a step of 0); n has how many elements there
- * are, and the steps of a and b. Where joined is not 0, the instruction has as many elements as
+ * Kinds from TGL_MAP on compute each element of y from one of a and one of b. y has rows of so
+ * many columns, and n has: elements, columns, and for a and for b how far it is from column to
+ * column, 1 or 0, and from row to row. So a may be a row that is the same for all (0 from row to row),
+ * a column, or a number. Where joined is not 0, the instruction has as many elements as
  * the one before it, and may go through them together with it, a block at a time.
  */
 enum {

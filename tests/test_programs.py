@@ -119,6 +119,37 @@ def test_maps_of_special_numbers(name, simd, dtype):
 
 
 @needs_c
+@pytest.mark.parametrize("a, b, in_c", [
+    ((5, 7), (7,), True), ((5, 7), (5, 1), True), ((5, 7), (1, 7), True), ((7,), (5, 7), True),
+    ((5, 1), (5, 7), True), ((5, 1), (1, 7), True), ((5, 7), (1, 1), True), ((5, 7), (), True),
+    ((2, 3, 4), (4,), True), ((2, 3, 4), (3, 4), True), ((2, 3, 4), (2, 1, 1), True),
+    ((2, 3, 4), (2, 3, 1), True), ((2, 3, 4), (3, 1), False), ((1, 1), (1,), True),
+    ((2000, 33), (33,), True), ((3, 1, 4), (1, 1, 4), True),
+], ids=str)
+def test_maps_of_what_is_repeated(a, b, in_c):
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=a), random.normal(size=b)
+    found, program = outcome(lambda a, b: (a - b) * b + 1.0, [a, b])
+    assert (None not in kinds(program)) is in_c
+    np.testing.assert_allclose(found, (a - b) * b + 1.0, rtol=1e-15, atol=1e-15)
+
+
+@needs_c
+def test_maps_of_views():
+    a = np.random.default_rng(0).normal(size=(6, 5))
+
+    def function(a):
+        return a[::2, 1:4] * a[1, 1:4] - a.T[2, 3] + a[:3, :1]
+
+    found, program = outcome(function, [a])
+    assert None not in kinds(program)
+    np.testing.assert_allclose(found, function(a), rtol=1e-15)
+    found, program = outcome(lambda a: a[:3, :3] * a.T[2, :3], [a])
+    assert kinds(program) == [None]  # its columns are far apart
+    np.testing.assert_allclose(found, a[:3, :3] * a.T[2, :3], rtol=1e-15)
+
+
+@needs_c
 @pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (1, 2), (0, 2), -1, ()])
 @pytest.mark.parametrize("name", ["sum", "mean"])
 def test_sums_over_axes(name, axis):
@@ -300,8 +331,7 @@ def peak_of(function):
 
 
 def a_map(y, *reads):
-    steps = [0 if x.size == 1 else 1 for x in reads]
-    return Instruction("map", "ADD", (y,), (reads * 2)[:2], n=(y.size, *(steps * 2)[:2]))
+    return Instruction("map", "ADD", (y,), (reads * 2)[:2], n=(y.size,))
 
 
 def test_maps_join_where_they_meet_at_the_same_elements():
@@ -319,6 +349,8 @@ def test_maps_do_not_join_where_one_reads_what_is_not_there_yet():
     assert joined([a_map(b, a), a_map(c, shifted)]) == [False, False]   # reads ahead
     assert joined([a_map(c, shifted), a_map(b, a)]) == [False, False]   # writes ahead
     assert joined([a_map(c, a), a_map(a, c)]) == [False, True]          # element by element
+    square = c.reshape(10, 10)
+    assert joined([a_map(c, a), a_map(b, square.T)]) == [False, False]  # in another order
 
 
 @needs_c

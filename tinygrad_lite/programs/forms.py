@@ -45,28 +45,58 @@ def _is_plain(array: Any) -> bool:
     return array.flags.c_contiguous and array.flags.aligned
 
 
-def _operand(x: Any, like: np.ndarray) -> tuple[np.ndarray, int] | None:
-    """An input as (array, step) for a map that writes an array such as `like`."""
+def _operand(x: Any, like: np.ndarray) -> np.ndarray | None:
+    """An input as an array of the dtype of `like`; None if it is of another."""
     if isinstance(x, (float, int, np.generic)) and not isinstance(x, (bool, np.bool_)):
-        return np.array(x, like.dtype), 0
-    if not isinstance(x, np.ndarray) or x.dtype != like.dtype:
-        return None
-    if x.size == like.size and _is_plain(x):
-        return x, 1
-    is_one_number = all(step == 0 or n == 1 for n, step in zip(x.shape, x.strides))
-    return (x, 0) if is_one_number else None
+        return np.array(x, like.dtype)
+    fits = isinstance(x, np.ndarray) and x.dtype == like.dtype and x.flags.aligned
+    return x if fits else None
 
 
 def _map(kind: str) -> Callable[[Entry], Instruction | None]:
     """The form of an op that works element by element on one or two inputs."""
     def form(entry: Entry) -> Instruction | None:
         y = entry.output
-        operands = [_operand(x, y) for x in entry.inputs[:2]]
-        if y.dtype not in FLOATS or None in operands:
+        given = [_operand(x, y) for x in entry.inputs[:2]]
+        arrays = [x for x in given if x is not None]
+        if y.dtype not in FLOATS or len(arrays) < len(given):
             return None
-        arrays, steps = zip(*operands * 2)
-        return Instruction(entry.op.name, kind, (y,), arrays[:2], n=(y.size, *steps[:2]))
+        a, b = (arrays * 2)[:2]
+        for axis in range(y.ndim + 1):
+            of_a, of_b = _steps(a, y.shape, axis), _steps(b, y.shape, axis)
+            if of_a is not None and of_b is not None:
+                columns = math.prod(y.shape[axis:])
+                return Instruction(entry.op.name, kind, (y,), (a, b),
+                                   n=(y.size, columns, *of_a, *of_b))
+        return None
     return form
+
+
+def _steps(x: np.ndarray, shape: tuple[int, ...], axis: int) -> tuple[int, int] | None:
+    """Elements from column to column and from row to row of x, once repeated to a shape.
+
+    The axes before `axis` are the rows, the others the columns. None if they do not lie so:
+    C takes the columns one after the other, or the same number for all.
+    """
+    if x.size == math.prod(shape) and _is_plain(x):
+        return 1, math.prod(shape[axis:])
+    strides = [stride // x.itemsize for stride in np.broadcast_to(x, shape).strides]
+    rows = _even_step(shape[:axis], strides[:axis])
+    columns = _even_step(shape[axis:], strides[axis:])
+    return (columns, rows) if columns in (0, 1) and rows is not None and rows >= 0 else None
+
+
+def _even_step(shape: tuple[int, ...], strides: list[int]) -> int | None:
+    """The step that leads through all axes, the last one first; None if there is none."""
+    long = [(n, stride) for n, stride in zip(shape, strides) if n != 1]
+    if not long:
+        return 0
+    step = expected = long[-1][1]
+    for n, stride in reversed(long):
+        if stride != expected:
+            return None
+        expected = n * stride
+    return step
 
 
 def _copy(entry: Entry) -> Instruction | None:

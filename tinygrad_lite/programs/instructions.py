@@ -123,8 +123,10 @@ def _in_step(one: Instruction, other: Instruction) -> bool:
     return all(_place(a) == _place(b) or not np.may_share_memory(a, b) for a, b in pairs)
 
 
-def _place(x: np.ndarray) -> tuple[int, int]:
-    return x.__array_interface__["data"][0], x.nbytes
+def _place(x: np.ndarray) -> tuple:
+    """Where its elements are, in their order."""
+    order = None if x.flags.c_contiguous else (x.shape, x.strides)
+    return x.__array_interface__["data"][0], x.nbytes, order
 
 
 # ---- the listing ----------------------------------------------------------------------
