@@ -9,8 +9,17 @@
  * maximum over a long row is kept in LANES parts, as its terms may not change their order.
  */
 
-/* e^x for x <= 0, and NaN for NaN: x = k ln 2 + r with |r| <= ln(2) / 2, e^x = 2^k e^r, and
- * e^r by its Taylor series. Adding SHIFTER, 1.5 * 2^MANTISSA + the exponent's bias, rounds to
+/* e^r for |r| <= ln(2) / 2, by its Taylor series. */
+static inline real NAME(series_of_exp)(real r)
+{
+    real series = (real)inverse_factorial[TERMS];
+    for (int i = TERMS - 1; i >= 0; i--)
+        series = series * r + (real)inverse_factorial[i];
+    return series;
+}
+
+/* e^x for x <= 0, and NaN for NaN: x = k ln 2 + r with |r| <= ln(2) / 2, e^x = 2^k e^r.
+ * Adding SHIFTER, 1.5 * 2^MANTISSA + the exponent's bias, rounds to
  * the integer k, which then stands in the lowest bits: moved up, they are those of 2^k. No
  * branch and no conversion, or compilers would give up the vectors. */
 static inline real NAME(exp_below_zero)(real x)
@@ -18,15 +27,12 @@ static inline real NAME(exp_below_zero)(real x)
     const real shifted = x * (real)1.4426950408889634 + (real)SHIFTER;
     const real k = shifted - (real)SHIFTER;
     const real r = x - k * (real)LN2_HIGH - k * (real)LN2_LOW;
-    real series = (real)inverse_factorial[TERMS];
-    for (int i = TERMS - 1; i >= 0; i--)
-        series = series * r + (real)inverse_factorial[i];
     bits exponent;
     real two_to_k;
     memcpy(&exponent, &shifted, sizeof exponent);
     exponent <<= MANTISSA;
     memcpy(&two_to_k, &exponent, sizeof two_to_k);
-    return x < (real)LOWEST ? 0 : series * two_to_k;
+    return x < (real)LOWEST ? 0 : NAME(series_of_exp)(r) * two_to_k;
 }
 
 static inline real NAME(larger)(real x, real y)

@@ -4,7 +4,7 @@
  * all. y may be a or b: an element is read before it is written.
  */
 
-/* e^x for any x: the series of exp_below_zero, with 2^k in two factors, since the largest
+/* e^x for any x, as exp_below_zero has it, but with 2^k in two factors, since the largest
  * results are above the largest 2^k. */
 static inline real NAME(exp_of)(real x)
 {
@@ -13,16 +13,13 @@ static inline real NAME(exp_of)(real x)
     const real shifted = held * (real)1.4426950408889634 + (real)SHIFTER;
     const real k = shifted - (real)SHIFTER;
     const real r = held - k * (real)LN2_HIGH - k * (real)LN2_LOW;
-    real series = (real)inverse_factorial[TERMS];
-    for (int i = TERMS - 1; i >= 0; i--)
-        series = series * r + (real)inverse_factorial[i];
     const real reduced = shifted - above;
     bits exponent;
     real two_to_k;
     memcpy(&exponent, &reduced, sizeof exponent);
     exponent <<= MANTISSA;
     memcpy(&two_to_k, &exponent, sizeof two_to_k);
-    const real y = series * two_to_k * (1 + above);
+    const real y = NAME(series_of_exp)(r) * two_to_k * (1 + above);
     const real bounded = x < (real)LOWEST ? 0 : x > (real)HIGHEST ? (real)INFINITY : y;
     return x == x ? bounded : x;
 }

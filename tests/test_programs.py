@@ -23,6 +23,18 @@ SIMD = [] if WITHOUT_C else kernels.body("c").simd_choices()
 TOLERANCE = {np.float32: dict(rtol=2e-6, atol=2e-6), np.float64: dict(rtol=1e-14, atol=1e-14)}
 
 
+def step_of(net, optimizer):
+    """A function that learns from one batch, and returns the loss."""
+    def step(x, target):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 # ---- forms -----------------------------------------------------------------------------
 
 SPECIAL = [0.0, -0.0, 1e-30, -1e-30, 3e-8, -0.3, 0.34, -0.35, 1.0, -2.5, 20.0, -20.0, 80.0,
@@ -257,15 +269,7 @@ def test_views_move_with_their_memory():
 def test_a_replay_takes_less_memory_than_the_step(batch):
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
                         nn.Linear(4 * 13 * 13, 10))
-    optimizer = tg.optim.Adam(net.parameters())
-
-    def step(x, target):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = step_of(net, tg.optim.Adam(net.parameters()))
     x = np.random.default_rng(0).normal(size=(batch, 1, 28, 28)).astype(np.float32)
     target = np.zeros(batch, np.int64)
     nodes = Tensor(x), Tensor(target)
@@ -378,14 +382,7 @@ def test_the_listing_in_the_documents_is_what_is_printed():
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     optimizer = tg.optim.Adam(net.parameters(), lr=0.003)
 
-    @tg.jit
-    def step(x, target):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = tg.jit(step_of(net, optimizer))
     for _ in range(2):
         step(np.zeros((32, 64), np.float32), np.zeros(32, np.int64))
     assert str(step.program) in text
@@ -398,14 +395,7 @@ def test_a_whole_step_is_one_call():
                         nn.Linear(8, 3))
     optimizer = tg.optim.AdamW(net.parameters(), amsgrad=True)
 
-    @tg.jit
-    def step(x, target):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), target)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = tg.jit(step_of(net, optimizer))
     for _ in range(3):
         step(np.random.default_rng(0).normal(size=(5, 1, 8, 8)).astype(np.float32),
              np.array([0, 1, 2, 0, 1]))
