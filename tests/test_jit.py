@@ -5,6 +5,7 @@ import functools
 import gc
 import os
 import pickle
+import re
 import threading
 import tracemalloc
 from collections import namedtuple
@@ -1352,6 +1353,7 @@ def test_arrays_of_any_layout():
             np.testing.assert_array_equal(f(y).data, 2 * np.asarray(y))
 
 
+@pytest.mark.filterwarnings("ignore:tg.jit has recorded")
 def test_arguments_of_many_kinds_of_numbers():
     @tg.jit
     def f(x):
@@ -1498,6 +1500,29 @@ def test_recordings_are_bounded_and_can_be_forgotten():
     assert len(calls) == before + 2
 
 
+def test_recordings_made_in_vain_give_a_warning():
+    shift = 0.0
+
+    @tg.jit
+    def f(x):
+        return x + shift
+
+    def g():
+        return f(np.ones(1))
+
+    for _ in range(9):
+        shift += 1
+        g()
+    shift += 1
+    with pytest.warns(UserWarning, match=r"recorded f\(\) 9 times.*'shift'") as caught:
+        assert g().item() == 11
+    assert caught[0].filename == __file__
+    for _ in range(3):
+        f(np.ones(1))  # the last one is of use
+    shift += 1
+    f(np.ones(1))
+
+
 def test_numbers_that_change_at_each_call_are_not_remembered_for_ever():
     f = tg.jit(lambda x, scale: x * scale)
     for i in range(200):
@@ -1551,6 +1576,7 @@ def test_memory_does_not_grow():
     assert grown < 4000
 
 
+@pytest.mark.filterwarnings("ignore:tg.jit has recorded")
 def test_recording_again_and_again_keeps_nothing():
     model = nn.Linear(4, 3)
     step = tg.jit(step_of(model, optim.SGD(model.parameters())))
@@ -1608,7 +1634,7 @@ def test_wrong_inputs_are_refused_by_replays_too(name):
     with pytest.raises(Exception, match=r"\w") as error:
         step(*map(Tensor, bad))
     for _ in range(2):
-        with pytest.raises(error.type):
+        with pytest.raises(error.type, match=re.escape(str(error.value))):
             jitted(*bad)
     assert_close(plain(jitted(*good)), expected, 0)
 

@@ -240,7 +240,7 @@ def test_an_id_out_of_range_is_an_index_error_and_changes_nothing():
     for _ in range(3):
         step(x, np.array([0, 1]))
     before = net.weight.numpy().copy()
-    with pytest.raises(IndexError, match="index out of range"):
+    with pytest.raises(IndexError, match="Target 2 is out of bounds"):
         step(x, np.array([0, 2]))
     np.testing.assert_array_equal(net.weight.numpy(), before)
     assert optimizer.steps_taken == 3

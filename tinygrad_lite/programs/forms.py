@@ -32,7 +32,8 @@ def instructions_of(entry: Entry) -> list[Instruction]:
     if form is not None and entry.output.size and _is_plain(entry.output):
         found = form(entry)
         if found is not None:
-            return found if isinstance(found, list) else [found]
+            found = found if isinstance(found, list) else [found]
+            return [one._replace(entry=entry) for one in found]
     arrays = tuple(x for x in entry.inputs if isinstance(x, np.ndarray))
     return [Instruction(entry.op.name, None, (entry.output,), arrays, entry=entry)]
 

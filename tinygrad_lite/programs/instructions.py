@@ -30,7 +30,8 @@ class Instruction(NamedTuple):
         writes: arrays that are written; those of NumPy's form, its output.
         reads: arrays that are read.
         n, s, at: the numbers, fractions and windows that csrc/kernels.h lists.
-        entry: what was recorded, for the NumPy form.
+        entry: what was recorded, for the NumPy form; of one in C, that tells what is wrong with
+            an index.
     """
 
     name: str

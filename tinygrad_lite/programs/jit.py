@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import update_wrapper
@@ -180,9 +181,21 @@ class Jitted:
         program = Program(recorder, inputs, outputs)
         _hand_back(leaves, program.given_now())
         self.program = program
+        self._warn_of_waste()
         self._recordings.append(_Recording(key, program, shape, args, outside))
         del self._recordings[:-self.most]
         return _filled(shape, iter([copied(_plain(x)) for x in outputs]))
+
+    def _warn_of_waste(self) -> None:
+        """Warn if all recordings that are kept were made in vain."""
+        if len(self._recordings) < self.most or any(r.replayed for r in self._recordings):
+            return
+        name = getattr(self._function, "__name__", "a function")
+        changed = self._recordings[-1].outside.first_change()
+        what = "something that it depends on" if changed is None else f"'{changed}'"
+        warnings.warn(f"tg.jit has recorded {name}() {self.most + 1} times without a replay: "
+                      f"{what} changes at each call, or there are more than {self.most} kinds "
+                      "of arguments", stacklevel=5)
 
     def _just_call(self, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         """Run the function, with arguments and results like those of a replay."""
@@ -211,11 +224,13 @@ class _Recording:
         recording: whether the graph was recorded.
         shape: what is returned, with holes for nodes.
         outside: the variables of others that the function names.
+        replayed: whether it was of use.
     """
 
     def __init__(self, key: Any, program: Program, shape: Any, args: tuple,
                  outside: Outside) -> None:
         self.outside = outside
+        self.replayed = False
         self.key = key
         self.program = program
         self.shape = shape
@@ -242,6 +257,7 @@ class _Recording:
 
     def replay(self, inputs: Sequence[Any]) -> Any:
         """Run the program, and return new nodes."""
+        self.replayed = True
         results = self.program.run(inputs)
         return _node(results[0]) if self.shape is _Hole else _filled(self.shape, iter(results))
 

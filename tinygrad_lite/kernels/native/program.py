@@ -36,13 +36,13 @@ class Code:
 
     Args:
         instructions: each with the fields `kind`, `writes`, `reads`, `n`, `s` and `at` that
-            csrc/kernels.h lists. Of kind "UPDATE", `reads` is an `Update`.
+            csrc/kernels.h lists. Of kind "UPDATE", `reads` is an `Update`. One that reads
+            indices has an `entry` too, whose op says in Python what is wrong with them.
         joined: for each whether it goes together with the one before it.
     """
 
     def __init__(self, instructions: Sequence[Any], joined: Sequence[bool]) -> None:
         self.size = len(instructions)
-        self.names = [one.name for one in instructions]
         self.inputs = ffi.new("void *[]", self.size)
         self.kept = list(instructions)
         self.code = ffi.new("tgl_instruction[]", self.size)
@@ -83,4 +83,6 @@ class Code:
         """
         stopped = lib.tgl_run(self.code, self.size)
         if stopped != self.size:
-            raise IndexError(f"'{self.names[stopped]}' met an index out of range")
+            entry = self.kept[stopped].entry
+            entry.op.forward(*entry.inputs, **entry.static)  # says which index it is
+            raise IndexError(f"'{entry.op.name}' met an index out of range")
