@@ -123,8 +123,9 @@ def _in_step(one: Instruction, other: Instruction) -> bool:
     return all(_place(a) == _place(b) or not np.may_share_memory(a, b) for a, b in pairs)
 
 
-def _place(x: np.ndarray) -> tuple[int, int]:
-    return x.__array_interface__["data"][0], x.nbytes
+def _place(x: np.ndarray) -> tuple[int, int, bool]:
+    """Where an array lies; one number that stands for many lies elsewhere than many."""
+    return x.__array_interface__["data"][0], x.nbytes, x.flags.c_contiguous
 
 
 # ---- the listing ----------------------------------------------------------------------
