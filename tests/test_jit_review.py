@@ -47,3 +47,24 @@ def test_one_number_for_all_in_a_chain(n):
 
     for function in (f, of_a_part):
         assert_replays(function, *[(numbers(n, seed=i),) for i in range(3)], tolerance=1e-5)
+
+
+def test_a_relu_of_a_gradient():
+    """The product that makes the gradient is not only that of the relu."""
+    def final(wrap):
+        w, c = nn.Parameter(numbers(4, 3)), Tensor(numbers(5, 3, seed=1))
+        optimizer = optim.SGD([w], lr=0.1)
+
+        @wrap
+        def step(x):
+            optimizer.zero_grad()
+            (x @ w * c).sum().backward()
+            positive = w.grad.relu()
+            optimizer.step()
+            return positive
+
+        results = [step(Tensor(numbers(5, 4, seed=i))).data for i in range(5)]
+        return [*results, w.grad.data, w.data]
+
+    for ours, theirs in zip(final(tg.jit), final(lambda function: function)):
+        np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6)
