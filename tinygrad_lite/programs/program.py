@@ -81,10 +81,10 @@ class Program:
         self.steps = [entry for entry in entries if isinstance(entry, Step)]
         number_calls(self.updates)
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
-        instructions = fused_relus(list(self._lowered(entries)), kept)
+        staying = {id(root(x)) for x in self._staying(recorder, entries)}
+        instructions = fused_relus(list(self._lowered(entries)), kept | staying)
         instructions[:0] = self._copies_of_inputs()
-        moved, self.nbytes = self._new_memory(self._staying(recorder, entries),
-                                             instructions, kept)
+        moved, self.nbytes = self._new_memory(staying, instructions, kept)
         self.instructions = [moved_to(one, moved) for one in instructions]
         self.has_values = bool(self.leaves.values or self.value_gradients.values)
         self.outputs = [moved(x) if isinstance(x, np.ndarray) else x for x in outcome]
@@ -120,10 +120,9 @@ class Program:
                 else:
                     yield Instruction(update.name, "UPDATE", (), (update.native,))
 
-    def _new_memory(self, others: Iterable[np.ndarray], instructions: list[Instruction],
+    def _new_memory(self, staying: set[int], instructions: list[Instruction],
                     kept: set[int]) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
         """A place for each intermediate result: a function that moves arrays, and its size."""
-        staying = {id(root(a)) for a in others}
         roots: dict[int, np.ndarray] = {}
         spans: dict[int, tuple[int, int]] = {}
         for i, one in enumerate(instructions):
