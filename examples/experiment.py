@@ -76,12 +76,18 @@ def options(doc, **more):
 
 
 def run(main):
-    """Run an experiment; Ctrl-C, or an extra that is missing, ends it with one line."""
+    """Run a script; Ctrl-C, a pipe closed by `head`, or a missing extra is no traceback."""
     try:
-        main()
+        try:
+            main()
+        finally:
+            sys.stdout.flush()  # not later, where no one would catch that the pipe is closed
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except ImportError as error:
         sys.exit(str(error))
 

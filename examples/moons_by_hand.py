@@ -134,4 +134,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    ex.run(main)
