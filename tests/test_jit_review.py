@@ -1,11 +1,12 @@
 """tg.jit where memory is shared, where shapes are odd, and where state hides."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn, optim
-from tinygrad_lite.nn import functional as F
 
 
 def numbers(*shape, seed=0, dtype="float32"):
@@ -68,3 +69,30 @@ def test_a_relu_of_a_gradient():
 
     for ours, theirs in zip(final(tg.jit), final(lambda function: function)):
         np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6)
+
+
+def test_functions_that_train_one_model_in_two_threads_do_not_mix_their_steps():
+    """Each step of SGD on a sum of squares halves the weights, whoever takes it."""
+    w = Tensor(np.ones(1000), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.25)
+
+    def make():
+        @tg.jit
+        def step():
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+        return step
+
+    steps = make(), make()
+    for step in steps:
+        for _ in range(2):
+            step()
+    threads = [threading.Thread(target=lambda step=step: [step() for _ in range(20)])
+               for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(w.numpy(), 0.5 ** 44)
+    assert optimizer.steps_taken == 44

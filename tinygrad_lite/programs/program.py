@@ -79,6 +79,8 @@ class Program:
         self.updated = Exchange(v[:2] for entry in entries if isinstance(entry, Update)
                                  for v in entry.values)
         self.steps = [entry for entry in entries if isinstance(entry, Step)]
+        locks = {id(step.optimizer): step.optimizer._lock for step in self.steps}
+        self.locks = [locks[key] for key in sorted(locks)]  # in one order for all: no deadlock
         number_calls(self.updates)
         kept = {id(root(x)) for x in outcome if isinstance(x, np.ndarray)}
         staying = {id(root(x)) for x in self._staying(recorder, entries)}
@@ -221,6 +223,20 @@ class Program:
     def run(self, inputs: Sequence[Any]) -> list[Any]:
         """Copy the inputs in, do all that was recorded, and copy the outputs out."""
         kept = inputs if self._reads(inputs) else self._take(inputs)
+        for lock in self.locks:
+            lock.acquire()
+        try:
+            self._replay()
+        finally:
+            for lock in self.locks:
+                lock.release()
+        del kept
+        for function in self.after:
+            function()
+        return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
+
+    def _replay(self) -> None:
+        """Do all that was recorded, on inputs that are in place."""
         if self.has_values:
             self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
         for node, place in self.sums:
@@ -231,7 +247,6 @@ class Program:
             update.prepare()
         for part in self.parts:
             part()
-        del kept
         for update in self.updates:
             update.batch.count()
         if self.cells:
@@ -245,9 +260,6 @@ class Program:
                 value._data = number
             for value, number in self.value_gradients.numbers(self.numbers):
                 value._grad = number
-        for function in self.after:
-            function()
-        return [self._load(x) if type(x) is Register else x.copy() for x in self.outputs]
 
     def given_now(self) -> dict[int, Any]:
         """The gradients of the inputs that have one, by their number."""
