@@ -200,6 +200,15 @@ def test_convolutions_and_their_gradients(options, images):
 
 
 @needs_c
+def test_products_that_numpy_does_faster_are_numpys():
+    a, b = np.ones((2, 1 << 15), np.float32), np.ones((1 << 15, 2), np.float32)
+    _, program = outcome(lambda a, b: a @ b, [a, b])
+    assert kinds(program) == ["MATMUL"]  # few multiplications
+    _, program = outcome(lambda a, b: a @ b, [np.ones((64, 1 << 15)), np.ones((1 << 15, 64))])
+    assert kinds(program) == [None]
+
+
+@needs_c
 def test_a_relu_behind_a_product_is_one_instruction_with_it():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 4),
                         nn.ReLU())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import fused, ops
+from .. import fused, kernels, ops
 from ..engine import Op
 from ..fused import batchnorm, convolution, losses, pooling
 from ..kernels.instructions import A_TRANSPOSED, B_TRANSPOSED, CONV_PARTS
@@ -144,7 +144,7 @@ def _product(name: str, y: np.ndarray, a: Any, b: Any, bias: Any) -> Instruction
     if a_at is None or b_at is None or (bias is not None and not _is_plain(bias)):
         return None
     (m, k), n = a.shape, b.shape[1]
-    if not min(m, n, k):
+    if not min(m, n, k) or not kernels.body("c").pays_in_program(m, n, k):
         return None
     options = a_at[1] * A_TRANSPOSED | b_at[1] * B_TRANSPOSED
     return Instruction(name, "MATMUL", (y,), (a, b, bias),

@@ -12,6 +12,9 @@ the figures of another machine):
 - Below, it is NumPy, whose call costs less by more than the arithmetic gains.
 - Vectors are NumPy's, and very deep products, whose factors come from the main memory, where
   it takes larger pieces; and all products where C has no fused multiply-add.
+
+A program (see csrc/program.c) does not pay for the way through Python: up to 64^3 multiplications
+its products are C, which takes 0.15 to 0.9 of NumPy's time there; beyond, the same rules hold.
 """
 
 from typing import Any
@@ -22,7 +25,7 @@ from .. import numpy_arrays
 from ..products import checked_product
 from .library import POINTERS, ffi, lib
 
-__all__ = ["matmul", "product"]
+__all__ = ["matmul", "pays_in_program", "product"]
 
 MATMUL = {dtype: getattr(lib, f"tgl_matmul_f{8 * dtype.itemsize}") for dtype in POINTERS}
 A_TRANSPOSED, B_TRANSPOSED = lib.TGL_A_TRANSPOSED, lib.TGL_B_TRANSPOSED
@@ -66,6 +69,12 @@ def pays(a: Any, b: Any, bias: Any) -> bool:
         and (bias is None or (bias.dtype == a.dtype and bias.shape == b.shape[1:]))
         and lib.tgl_get_simd() != lib.TGL_BASELINE
     )
+
+
+def pays_in_program(m: int, n: int, k: int) -> bool:
+    """Whether a program multiplies (m, k) by (k, n) in C."""
+    has_fused = lib.tgl_get_simd() != lib.TGL_BASELINE
+    return m * n * k <= LEAST or has_fused and k <= DEEPEST
 
 
 def multiply(
