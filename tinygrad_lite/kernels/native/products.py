@@ -13,8 +13,8 @@ the figures of another machine):
 - Vectors are NumPy's, and very deep products, whose factors come from the main memory, where
   it takes larger pieces; and all products where C has no fused multiply-add.
 
-A program (see csrc/program.c) does not pay for the way through Python: up to 64^3 multiplications
-its products are C, which takes 0.15 to 0.9 of NumPy's time there; beyond, the same rules hold.
+A program (see csrc/program.c) does not pay for the way through Python: its products are C up to
+64^3 multiplications, where that takes 0.15 to 0.9 of NumPy's time; beyond, the same rules hold.
 """
 
 from typing import Any
