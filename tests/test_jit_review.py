@@ -68,3 +68,33 @@ def test_a_relu_of_a_gradient():
 
     for ours, theirs in zip(final(tg.jit), final(lambda function: function)):
         np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6)
+
+
+# ---- odd shapes and dtypes -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shape", "axis"), [
+    ((0, 3), 0), ((0,), None), ((3, 0), 1), ((0, 3), (0, 1)), ((2, 0, 3), 1)])
+def test_the_mean_of_nothing_is_nan(shape, axis):
+    assert_replays(lambda x: (x * 1.0).mean(axis=axis), (np.zeros(shape, "float32"),))
+
+
+@pytest.mark.parametrize("bias", [(), (1,), (4,)])
+def test_a_bias_that_is_repeated(bias):
+    w, b = Tensor(numbers(4, 3)), Tensor(numbers(*bias))
+    assert_replays(lambda x: F.linear(x, w, b), (numbers(5, 3, seed=1),))
+
+
+def test_a_layer_of_no_inputs():
+    w, b = Tensor(np.zeros((4, 0), "float32")), Tensor(numbers(4))
+    assert_replays(lambda x: tg.fused.linear(x, w, b), (np.zeros((2, 3, 0), "float32"),))
+
+
+def test_a_count_of_batches_in_32_bits():
+    layer = nn.BatchNorm1d(3)
+    counts = layer.num_batches_tracked = Tensor(np.int32(0))
+    jitted = tg.jit(layer)
+    for _ in range(5):
+        jitted(numbers(4, 3))
+    assert counts.item() == 5
+    assert "count" not in str(jitted.program)
