@@ -98,3 +98,51 @@ def test_a_count_of_batches_in_32_bits():
         jitted(numbers(4, 3))
     assert counts.item() == 5
     assert "count" not in str(jitted.program)
+
+
+# ---- what the user does to gradients ---------------------------------------------------
+
+
+def test_the_array_of_a_gradient_is_exchanged():
+    w = nn.Parameter(numbers(3))
+
+    @tg.jit
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    for i in range(6):
+        step(numbers(3, seed=i))
+        np.testing.assert_array_equal(w.grad.data, numbers(3, seed=i))
+        w.grad.data = np.zeros(3)
+
+
+def test_gradients_change_places():
+    """What is held in place of one is the other's at the next call."""
+    a, b = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+    a.grad, b.grad = tg.ones(3), tg.full(3, 2.0)
+
+    @tg.jit
+    def step():
+        nn.utils.clip_grad_value_([a, b], 5.0)
+
+    for i in range(8):
+        step()
+        a.grad, b.grad = b.grad, a.grad
+        assert [a.grad.data[0], b.grad.data[0]] == ([1, 2] if i % 2 else [2, 1])
+
+
+def test_a_graph_of_a_gradient_notices_the_next_call():
+    w, v = nn.Parameter(numbers(3)), nn.Parameter(numbers(3, seed=1))
+
+    @tg.jit
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    for _ in range(3):
+        step(numbers(3))
+    penalty = (v * w.grad).sum()
+    step(numbers(3, seed=2))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        penalty.backward()
