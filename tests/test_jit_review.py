@@ -71,6 +71,84 @@ def test_a_relu_of_a_gradient():
         np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6)
 
 
+# ---- odd shapes and dtypes -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shape", "axis"), [
+    ((0, 3), 0), ((0,), None), ((3, 0), 1), ((0, 3), (0, 1)), ((2, 0, 3), 1)])
+def test_the_mean_of_nothing_is_nan(shape, axis):
+    assert_replays(lambda x: (x * 1.0).mean(axis=axis), (np.zeros(shape, "float32"),))
+
+
+@pytest.mark.parametrize("bias", [(), (1,), (4,)])
+def test_a_bias_that_is_repeated(bias):
+    w, b = Tensor(numbers(4, 3)), Tensor(numbers(*bias))
+    assert_replays(lambda x: F.linear(x, w, b), (numbers(5, 3, seed=1),))
+
+
+def test_a_layer_of_no_inputs():
+    w, b = Tensor(np.zeros((4, 0), "float32")), Tensor(numbers(4))
+    assert_replays(lambda x: tg.fused.linear(x, w, b), (np.zeros((2, 3, 0), "float32"),))
+
+
+def test_a_count_of_batches_in_32_bits():
+    layer = nn.BatchNorm1d(3)
+    counts = layer.num_batches_tracked = Tensor(np.int32(0))
+    jitted = tg.jit(layer)
+    for _ in range(5):
+        jitted(numbers(4, 3))
+    assert counts.item() == 5
+    assert "count" not in str(jitted.program)
+
+
+# ---- what the user does to gradients ---------------------------------------------------
+
+
+def test_the_array_of_a_gradient_is_exchanged():
+    w = nn.Parameter(numbers(3))
+
+    @tg.jit
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    for i in range(6):
+        step(numbers(3, seed=i))
+        np.testing.assert_array_equal(w.grad.data, numbers(3, seed=i))
+        w.grad.data = np.zeros(3)
+
+
+def test_gradients_change_places():
+    """What is held in place of one is the other's at the next call."""
+    a, b = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+    a.grad, b.grad = tg.ones(3), tg.full(3, 2.0)
+
+    @tg.jit
+    def step():
+        nn.utils.clip_grad_value_([a, b], 5.0)
+
+    for i in range(8):
+        step()
+        a.grad, b.grad = b.grad, a.grad
+        assert [a.grad.data[0], b.grad.data[0]] == ([1, 2] if i % 2 else [2, 1])
+
+
+def test_a_graph_of_a_gradient_notices_the_next_call():
+    w, v = nn.Parameter(numbers(3)), nn.Parameter(numbers(3, seed=1))
+
+    @tg.jit
+    def step(x):
+        w.grad = None
+        (w * x).sum().backward()
+
+    for _ in range(3):
+        step(numbers(3))
+    penalty = (v * w.grad).sum()
+    step(numbers(3, seed=2))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        penalty.backward()
+
+
 def test_functions_that_train_one_model_in_two_threads_do_not_mix_their_steps():
     """Each step of SGD on a sum of squares halves the weights, whoever takes it."""
     w = Tensor(np.ones(1000), requires_grad=True)

@@ -141,7 +141,8 @@ def _product(name: str, y: np.ndarray, a: Any, b: Any, bias: Any) -> Instruction
             or y.dtype not in FLOATS or y.ndim != 2:
         return None
     a_at, b_at = _placed(a), _placed(b)
-    if a_at is None or b_at is None or (bias is not None and not _is_plain(bias)):
+    if a_at is None or b_at is None \
+            or (bias is not None and not (_is_plain(bias) and bias.shape == y.shape[1:])):
         return None
     (m, k), n = a.shape, b.shape[1]
     if not min(m, n, k) or not kernels.body("c").pays_in_program(m, n, k):
@@ -154,7 +155,7 @@ def _product(name: str, y: np.ndarray, a: Any, b: Any, bias: Any) -> Instruction
 def _linear(entry: Entry) -> Instruction | None:
     a, w, bias = entry.inputs
     y = entry.output
-    if isinstance(a, np.ndarray) and a.ndim != 2 and _is_plain(a):
+    if isinstance(a, np.ndarray) and a.ndim != 2 and a.size and _is_plain(a):
         a, y = a.reshape(-1, a.shape[-1]), y.reshape(-1, y.shape[-1])
     if not isinstance(w, np.ndarray) or not isinstance(a, np.ndarray):
         return None
@@ -180,7 +181,7 @@ def _sum(entry: Entry) -> Instruction | None:
     parts = _outer_kept_inner(a.shape, {i % a.ndim for i in axes if a.ndim})
     if parts is None:
         return None
-    scale = 1 / max(parts[0] * parts[2], 1) if entry.op.name == "mean" else 1.0
+    scale = 1 / (parts[0] * parts[2] or math.nan) if entry.op.name == "mean" else 1.0
     return Instruction(entry.op.name, "SUM", (y,), (a,), n=parts, s=(scale,))
 
 
@@ -303,6 +304,8 @@ def _batch_norm(entry: Entry) -> list[Instruction] | None:
                        n=_sizes(x), s=(entry.static["eps"], momentum))
     if batches is None:
         return [norm]
+    if batches.dtype != IDS:
+        return None
     return [norm, Instruction("count", "ADD_ONE", (batches,), (batches,))]
 
 

@@ -64,13 +64,16 @@ class Program:
         wanted = [*outcome, *(grad for _, grad in gradients), *self.given.values()]
         entries = with_tapes(recorder.entries, wanted, len(recorder.numbers))
         self.numbers = numbers_of(recorder.numbers, entries)
-        self.gradients = [pair for pair in gradients if type(pair[1]) is not Register]
+        self.gradients = [(node, g, getattr(g, "_data", None)) for node, g in gradients
+                          if type(g) is not Register]
         self.value_gradients = Exchange(g for g in gradients if type(g[1]) is Register)
-        self.sums = list(recorder.sums.items())
+        self.sums = [(node, g if type(g) is Register else g._data)
+                     for node, g in recorder.sums.items()]
         self.fresh = list(recorder.fresh)
         self.states = list(recorder.states.values())
         self.traits = list(recorder.traits.values())
-        self.cells = list(recorder.cells.values())
+        self.cells = [*recorder.cells.values(),
+                      *(g._changed for _, g, array in self.gradients if array is not None)]
         self.after = recorder.after
         self.backend = kernels.get_backend()
         self.checked_at = 0
@@ -154,9 +157,8 @@ class Program:
         """The arrays that others know too, or that hold numbers from call to call."""
         yield from arrays_in(self.inputs)
         yield from (array for _, array in recorder.states.values())
-        for place in (*(g for _, g in (*self.gradients, *self.sums)), *self.given.values()):
-            if isinstance(place, Node):
-                yield place._data
+        yield from arrays_in(array for *_, array in (*self.gradients, *self.sums))
+        yield from (g._data for g in self.given.values() if isinstance(g, Node))
         for entry in entries:
             if isinstance(entry, Entry):
                 yield from arrays_in(entry.static.values())
@@ -239,10 +241,8 @@ class Program:
         """Do all that was recorded, on inputs that are in place."""
         if self.has_values:
             self.numbers[self.leaves.places] = [value._data for value in self.leaves.values]
-        for node, place in self.sums:
-            if node._grad is not place:
-                self._store(place if isinstance(place, Register) else place._data,
-                            getattr(node._grad, "_data", node._grad))
+        if self.sums:
+            self._take_gradients()
         for update in self.updates:
             update.prepare()
         for part in self.parts:
@@ -253,7 +253,9 @@ class Program:
             mark_changed(*self.cells)
         for step in self.steps:
             step.optimizer.steps_taken += 1
-        for node, grad in self.gradients:
+        for node, grad, array in self.gradients:
+            if array is not None:
+                grad._data = array  # where the user may have put another one
             node._grad = grad
         if self.has_values:
             for value, number in self.updated.numbers(self.numbers):
@@ -291,6 +293,12 @@ class Program:
             arrays = list(map(np.ascontiguousarray, arrays))
             self.read(arrays)
         return arrays
+
+    def _take_gradients(self) -> None:
+        """Copy in the gradients to be added to: some may have changed places."""
+        given = [(place, getattr(node._grad, "_data", node._grad)) for node, place in self.sums]
+        for place, g in [(place, copied(g)) for place, g in given if g is not place]:
+            self._store(place, g)
 
     def _load(self, x: Any) -> Any:
         return float(self.numbers[x.at]) if isinstance(x, Register) else x
