@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn, optim
+from tinygrad_lite.nn import functional as F
 
 
 def numbers(*shape, seed=0, dtype="float32"):
