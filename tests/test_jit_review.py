@@ -175,3 +175,23 @@ def test_functions_that_train_one_model_in_two_threads_do_not_mix_their_steps():
         thread.join()
     np.testing.assert_array_equal(w.numpy(), 0.5 ** 44)
     assert optimizer.steps_taken == 44
+
+
+def test_other_parameters_in_place_of_those_of_a_group():
+    w = [Tensor(np.ones(3), requires_grad=True) for _ in range(2)]
+    optimizer = optim.SGD(w[:1], lr=0.1)
+
+    @tg.jit
+    def step():
+        optimizer.zero_grad()
+        ((w[0] + 2 * w[1]) ** 2).sum().backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step()
+    first = w[0].numpy().copy()
+    optimizer.param_groups[0]["params"] = (w[1],)
+    for _ in range(4):
+        step()
+    np.testing.assert_array_equal(w[0].numpy(), first)
+    np.testing.assert_allclose(w[0].numpy() + 2 * w[1].numpy(), (first + 2) * 0.2 ** 4)

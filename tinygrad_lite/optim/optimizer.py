@@ -194,10 +194,14 @@ class Optimizer:
         Raises:
             TypeError, ValueError: as on construction; nothing is added then.
         """
+        refuse_to_replay("add_param_group()", "a replay adds none; call it outside")
+        self._add_group(group)
+
+    def _add_group(self, group: dict[str, Any]) -> None:
+        """`add_param_group`, for a group that may have been there before."""
         if not isinstance(group, dict) or "params" not in group:
             raise TypeError("a parameter group is a dict with a 'params' entry; got "
                             f"{type(group).__name__}")
-        refuse_to_replay("add_param_group()", "a replay adds none; call it outside")
         given = [group["params"]] if isinstance(group["params"], Node) \
             else as_list(group["params"])
         params, names = split_names(given)
@@ -224,7 +228,7 @@ class Optimizer:
         self.param_groups, self._plans = [], []
         try:
             for group in groups:
-                self.add_param_group(group)
+                self._add_group(group)
         except BaseException:
             self._plans = plans
             raise

@@ -34,6 +34,7 @@ class Call:
         self.columns = _with_registers(entry, numbers)
         self.cache: dict[str, Any] = {}
         self.name = entry.optimizer.kernel
+        self.params = entry.optimizer.param_groups[entry.group]["params"]
         self.settings = self._settings()
         self.ahead = 0
         self.native = None
@@ -63,6 +64,8 @@ class Call:
 
     def fits(self) -> bool:
         """Whether the group's settings are those known, or lead to the same call."""
+        if self.optimizer.param_groups[self.group]["params"] is not self.params:
+            return False
         settings = self._settings()
         if settings == self.settings:
             return True
