@@ -1,5 +1,7 @@
 """tg.jit where memory is shared, where shapes are odd, and where state hides."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -146,3 +148,86 @@ def test_a_graph_of_a_gradient_notices_the_next_call():
     step(numbers(3, seed=2))
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         penalty.backward()
+
+
+# ---- what is outside -------------------------------------------------------------------
+
+
+def test_other_parameters_of_a_group_that_the_optimizer_knows_already():
+    a, b = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+    optimizer = optim.SGD([a], lr=1.0)
+
+    def step(x):
+        optimizer.zero_grad()
+        (a * x + b * x).sum().backward()
+        optimizer.step()
+
+    jitted = tg.jit(step)
+    x = tg.ones(3)
+    for i in range(9):
+        if i == 4:
+            optimizer.param_groups[0]["params"] = [b]
+            step(x)
+        else:
+            jitted(x)
+    np.testing.assert_allclose(a.data, numbers(3) - 4, 1e-6)
+    np.testing.assert_allclose(b.data, numbers(3) - 5, 1e-6)
+
+
+def test_the_graph_may_not_be_written_into_a_tensor_from_outside():
+    w, kept = nn.Parameter(numbers(3)), tg.zeros(3)
+
+    @tg.jit
+    def part(x):
+        kept[:2] = (w * x)[:2]
+
+    @tg.jit
+    def whole(x):
+        h = kept
+        h += w * x
+
+    for f in (part, whole):
+        f(numbers(3))
+        kept = kept.detach() * 1.0
+        with pytest.raises(RuntimeError, match=r"Tensor from outside.*write under no_grad"):
+            f(numbers(3))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.inner = nn.Sequential(nn.Linear(3, 3))
+        self.inner.scale = 1.0
+        self.settings = {"shift": 0.0, 7: 1.0}
+
+
+def test_what_is_held_deep_inside():
+    net = Net()
+
+    @tg.jit
+    def f(x):
+        return x * net.inner.scale * net.settings[7] + net.settings["shift"]
+
+    x = np.ones(2, "float32")
+    for i in range(20):
+        net.inner.scale = 1.0 + i // 15
+        net.settings["shift"] = float(i // 10)
+        net.settings[7] = 1.0 + i // 5
+        assert f(x).data[0] == net.inner.scale * net.settings[7] + net.settings["shift"]
+    assert len(f._recordings) == 4
+
+
+SCALE = 1.0
+
+
+@pytest.mark.parametrize("wrap", [tg.no_grad(), lambda f: partial(f, shift=0.0)])
+def test_a_function_inside_of_a_decorator(wrap):
+    global SCALE
+
+    @tg.jit
+    @wrap
+    def f(x, shift=0.0):
+        return x * SCALE + shift
+
+    for i in range(9):
+        SCALE = float(i // 3)
+        assert f(np.ones(2, "float32")).data[0] == SCALE

@@ -46,11 +46,12 @@ def jit(function: Callable) -> Jitted:
     step in the function, and modes that it sets, do go on.
 
     A change of what the recording depends on leads to another recording: a variable from
-    outside that the function itself names, an attribute of one, an array of a parameter
-    exchanged, ``requires_grad``, hooks, attributes of Modules such as ``training`` or the p
-    of a `Dropout`, gradients that are there or not, an optimizer that takes other parameters
-    or other state. At most eight are kept. Numbers in Tensors and Values, and rates and other
-    settings of optimizers, may change at any time.
+    outside that the function itself names, what it names in one (``config.rate``,
+    ``config["rate"]``), an array of a parameter exchanged, ``requires_grad``, hooks,
+    attributes of Modules such as ``training`` or the p of a `Dropout`, gradients that are
+    there or not, an optimizer that takes other parameters or other state. At most eight are
+    kept. Numbers in Tensors and Values, and rates and other settings of optimizers, may
+    change at any time.
 
     Args:
         function: takes arrays, Tensors, Values, other hashable arguments, and tuples, lists

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Call:
     def fits(self) -> bool:
         """Whether the group's settings are those known, or lead to the same call."""
         settings = self._settings()
-        if settings == self.settings:
+        if len(settings) == len(self.settings) and all(map(is_, settings, self.settings)):
             return True
         if not self.is_known():
             return False
