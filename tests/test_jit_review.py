@@ -231,3 +231,19 @@ def test_a_function_inside_of_a_decorator(wrap):
     for i in range(9):
         SCALE = float(i // 3)
         assert f(np.ones(2, "float32")).data[0] == SCALE
+
+
+def test_an_error_in_a_replay_leaves_the_gradients_cleared():
+    w = nn.Parameter(numbers(3, 4))
+
+    @tg.jit
+    def step(x, ids):
+        w.grad = None
+        F.cross_entropy(x @ w, ids).backward()
+
+    for _ in range(4):
+        step(numbers(2, 3), np.array([0, 1]))
+        assert w.grad is not None
+    with pytest.raises(IndexError):
+        step(numbers(2, 3), np.array([0, 4]))
+    assert w.grad is None
