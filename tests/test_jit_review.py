@@ -1,5 +1,7 @@
 """tg.jit where memory is shared, where shapes are odd, and where state hides."""
 
+import gc
+import weakref
 from functools import partial
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn, optim
 from tinygrad_lite.nn import functional as F
+from tinygrad_lite.programs import Jitted
+from tinygrad_lite.training import AveragedModel
 
 
 def numbers(*shape, seed=0, dtype="float32"):
@@ -247,3 +251,35 @@ def test_an_error_in_a_replay_leaves_the_gradients_cleared():
     with pytest.raises(IndexError):
         step(numbers(2, 3), np.array([0, 4]))
     assert w.grad is None
+
+
+def test_owners_of_methods_are_not_kept():
+    class Trainer:
+        @tg.jit
+        def step(self, x):
+            return x * 1.0
+
+    alive = []
+    for _ in range(20):
+        trainer = Trainer()
+        alive.append(weakref.ref(trainer))
+        for _ in range(3):
+            trainer.step(numbers(2))
+    del trainer
+    gc.collect()
+    assert sum(one() is not None for one in alive) <= Jitted.most
+
+
+def test_an_average_whose_array_is_exchanged():
+    model = nn.Linear(2, 2)
+    averaged = AveragedModel(model, decay=0.5)
+
+    @tg.jit
+    def step():
+        averaged.update_parameters(model)
+
+    for _ in range(5):
+        step()
+    averaged.module.weight.data = model.weight.data + 1
+    step()
+    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5)

@@ -10,7 +10,7 @@ from functools import update_wrapper
 from threading import RLock
 from types import MethodType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 
@@ -287,7 +287,8 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
     except TypeError:
         raise TypeError("a jitted function takes arrays, Tensors, Values and hashable "
                         f"arguments; got {type(x).__name__}") from None
-    return type(x), x
+    by_identity = type(x).__hash__ is object.__hash__ and type(x).__weakrefoffset__
+    return type(x), ref(x) if by_identity else x  # what is gone will not come again
 
 
 def _as_nodes(x: Any, inputs: list[Any]) -> Any:
