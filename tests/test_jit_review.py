@@ -1,6 +1,9 @@
 """tg.jit where memory is shared, where shapes are odd, and where state hides."""
 
+import gc
 import threading
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn, optim
 from tinygrad_lite.nn import functional as F
+from tinygrad_lite.programs import Jitted
+from tinygrad_lite.training import AveragedModel
 
 
 def numbers(*shape, seed=0, dtype="float32"):
@@ -195,3 +200,134 @@ def test_other_parameters_in_place_of_those_of_a_group():
         step()
     np.testing.assert_array_equal(w[0].numpy(), first)
     np.testing.assert_allclose(w[0].numpy() + 2 * w[1].numpy(), (first + 2) * 0.2 ** 4)
+
+
+# ---- what is outside -------------------------------------------------------------------
+
+
+def test_other_parameters_of_a_group_that_the_optimizer_knows_already():
+    a, b = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+    optimizer = optim.SGD([a], lr=1.0)
+
+    def step(x):
+        optimizer.zero_grad()
+        (a * x + b * x).sum().backward()
+        optimizer.step()
+
+    jitted = tg.jit(step)
+    x = tg.ones(3)
+    for i in range(9):
+        if i == 4:
+            optimizer.param_groups[0]["params"] = [b]
+            step(x)
+        else:
+            jitted(x)
+    np.testing.assert_allclose(a.data, numbers(3) - 4, 1e-6)
+    np.testing.assert_allclose(b.data, numbers(3) - 5, 1e-6)
+
+
+def test_the_graph_may_not_be_written_into_a_tensor_from_outside():
+    w, kept = nn.Parameter(numbers(3)), tg.zeros(3)
+
+    @tg.jit
+    def part(x):
+        kept[:2] = (w * x)[:2]
+
+    @tg.jit
+    def whole(x):
+        h = kept
+        h += w * x
+
+    for f in (part, whole):
+        f(numbers(3))
+        kept = kept.detach() * 1.0
+        with pytest.raises(RuntimeError, match=r"Tensor from outside.*write under no_grad"):
+            f(numbers(3))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.inner = nn.Sequential(nn.Linear(3, 3))
+        self.inner.scale = 1.0
+        self.settings = {"shift": 0.0, 7: 1.0}
+
+
+def test_what_is_held_deep_inside():
+    net = Net()
+
+    @tg.jit
+    def f(x):
+        return x * net.inner.scale * net.settings[7] + net.settings["shift"]
+
+    x = np.ones(2, "float32")
+    for i in range(20):
+        net.inner.scale = 1.0 + i // 15
+        net.settings["shift"] = float(i // 10)
+        net.settings[7] = 1.0 + i // 5
+        assert f(x).data[0] == net.inner.scale * net.settings[7] + net.settings["shift"]
+    assert len(f._recordings) == 4
+
+
+SCALE = 1.0
+
+
+@pytest.mark.parametrize("wrap", [tg.no_grad(), lambda f: partial(f, shift=0.0)])
+def test_a_function_inside_of_a_decorator(wrap):
+    global SCALE
+
+    @tg.jit
+    @wrap
+    def f(x, shift=0.0):
+        return x * SCALE + shift
+
+    for i in range(9):
+        SCALE = float(i // 3)
+        assert f(np.ones(2, "float32")).data[0] == SCALE
+
+
+def test_an_error_in_a_replay_leaves_the_gradients_cleared():
+    w = nn.Parameter(numbers(3, 4))
+
+    @tg.jit
+    def step(x, ids):
+        w.grad = None
+        F.cross_entropy(x @ w, ids).backward()
+
+    for _ in range(4):
+        step(numbers(2, 3), np.array([0, 1]))
+        assert w.grad is not None
+    with pytest.raises(IndexError):
+        step(numbers(2, 3), np.array([0, 4]))
+    assert w.grad is None
+
+
+def test_owners_of_methods_are_not_kept():
+    class Trainer:
+        @tg.jit
+        def step(self, x):
+            return x * 1.0
+
+    alive = []
+    for _ in range(20):
+        trainer = Trainer()
+        alive.append(weakref.ref(trainer))
+        for _ in range(3):
+            trainer.step(numbers(2))
+    del trainer
+    gc.collect()
+    assert sum(one() is not None for one in alive) <= Jitted.most
+
+
+def test_an_average_whose_array_is_exchanged():
+    model = nn.Linear(2, 2)
+    averaged = AveragedModel(model, decay=0.5)
+
+    @tg.jit
+    def step():
+        averaged.update_parameters(model)
+
+    for _ in range(5):
+        step()
+    averaged.module.weight.data = model.weight.data + 1
+    step()
+    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5)

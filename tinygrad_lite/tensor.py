@@ -406,6 +406,8 @@ class Tensor(Operators):
 
         The old array is left as it is: rules and views that hold it stay right.
         """
+        if engine._mode.tracer is not None:
+            engine._mode.tracer.becomes(self)
         if self._data.dtype.kind != "f":
             raise TypeError("an in-place operation with a gradient expects a Tensor of "
                             f"floating point dtype; got {self._data.dtype}")

@@ -11,7 +11,7 @@ from functools import update_wrapper
 from threading import RLock
 from types import MethodType
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 
@@ -47,11 +47,12 @@ def jit(function: Callable) -> Jitted:
     step in the function, and modes that it sets, do go on.
 
     A change of what the recording depends on leads to another recording: a variable from
-    outside that the function itself names, an attribute of one, an array of a parameter
-    exchanged, ``requires_grad``, hooks, attributes of Modules such as ``training`` or the p
-    of a `Dropout`, gradients that are there or not, an optimizer that takes other parameters
-    or other state. At most eight are kept. Numbers in Tensors and Values, and rates and other
-    settings of optimizers, may change at any time.
+    outside that the function itself names, what it names in one (``config.rate``,
+    ``config["rate"]``), an array of a parameter exchanged, ``requires_grad``, hooks,
+    attributes of Modules such as ``training`` or the p of a `Dropout`, gradients that are
+    there or not, an optimizer that takes other parameters or other state. At most eight are
+    kept. Numbers in Tensors and Values, and rates and other settings of optimizers, may
+    change at any time.
 
     Args:
         function: takes arrays, Tensors, Values, other hashable arguments, and tuples, lists
@@ -302,7 +303,8 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
     except TypeError:
         raise TypeError("a jitted function takes arrays, Tensors, Values and hashable "
                         f"arguments; got {type(x).__name__}") from None
-    return type(x), x
+    by_identity = type(x).__hash__ is object.__hash__ and type(x).__weakrefoffset__
+    return type(x), ref(x) if by_identity else x  # what is gone will not come again
 
 
 def _as_nodes(x: Any, inputs: list[Any]) -> Any:

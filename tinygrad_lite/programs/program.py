@@ -245,8 +245,12 @@ class Program:
             self._take_gradients()
         for update in self.updates:
             update.prepare()
-        for part in self.parts:
-            part()
+        try:
+            for part in self.parts:
+                part()
+        except BaseException:
+            self._stop_short()
+            raise
         for update in self.updates:
             update.batch.count()
         if self.cells:
@@ -262,6 +266,14 @@ class Program:
                 value._data = number
             for value, number in self.value_gradients.numbers(self.numbers):
                 value._grad = number
+
+    def _stop_short(self) -> None:
+        """Leave no gradients in arrays of which some may be written: an error has come up."""
+        added_to = {node for node, _ in self.sums}
+        for node, *_ in self.gradients:
+            if node not in added_to:
+                node._grad = None
+        mark_changed(*self.cells)
 
     def given_now(self) -> dict[int, Any]:
         """The gradients of the inputs that have one, by their number."""

@@ -232,6 +232,12 @@ class Recorder:
             self.entries.insert(0, Write(constant, ..., before))
         self.entries.append(Write(array, index, self.seen(source)))
 
+    def becomes(self, node: Node) -> None:
+        """A Tensor becomes the result of an op, by a change in place that the graph records."""
+        if not self.made(node):
+            self.refuse("writing a node of the graph into a Tensor from outside", "each replay "
+                        "would have to leave its graph there; write under no_grad()")
+
     def changed(self, cells: Iterable[list[int]]) -> None:
         """Tensors with these cells were changed in place."""
         self.cells.update((id(cell), cell) for cell in cells)

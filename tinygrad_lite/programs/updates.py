@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Call:
         if self.optimizer.param_groups[self.group]["params"] is not self.params:
             return False
         settings = self._settings()
-        if settings == self.settings:
+        if len(settings) == len(self.settings) and all(map(is_, settings, self.settings)):
             return True
         if not self.is_known():
             return False

@@ -118,5 +118,8 @@ def _blend(averages: Sequence, weights: Sequence, share: Callable[[], float]) ->
             w.data = share() * w.data + (1 - share()) * p.data
         else:
             tensors.append((w, p))
+            if _mode.tracer is not None:
+                _mode.tracer.seen(w)
+                _mode.tracer.seen(p)
     passes.average([w._data for w, _ in tensors], [p._data for _, p in tensors], share)
     mark_changed(*[w._changed for w, _ in tensors])
