@@ -181,13 +181,18 @@ def label_lines(axes, lines, gap=0.055):
 def save(figure, directory, name):
     """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from PIL import Image  # which comes with matplotlib
 
+    # Each drawn once; savefig would draw it twice, the first time to see how large it is.
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_layout_engine("none")  # it is laid out by now, and that takes long
+    full = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    small = full.quantize(128, Image.Quantize.FASTOCTREE)  # colours: a third of the size
+    small.save(directory / f"{name}.png", optimize=True)
     with rc_context({"svg.hashsalt": name}):
-        figure.savefig(directory / f"{name}.png", dpi=110)
-        with Image.open(directory / f"{name}.png") as full:  # 128 colours: a third of the size
-            small = full.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
-        small.save(directory / f"{name}.png", optimize=True)
-        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
-        figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")

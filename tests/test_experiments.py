@@ -1,12 +1,18 @@
-"""The experiments on optimizers and rates, as a user runs them: pictures, and their numbers."""
+"""The experiments as a user runs them: pictures, printed numbers, wrong options, a stop."""
 
+import contextlib
+import io
 import json
 import math
 import os
 import re
+import runpy
+import signal
 import struct
 import subprocess
 import sys
+import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +23,61 @@ pytest.importorskip("matplotlib")
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 
+# For each script its pictures, and words of what it prints.
+SCRIPTS = {
+    "optimizer_paths": (["optimizer_paths", "optimizer_paths_rosenbrock"],
+                        ["length/distance", "rate / (1 - alpha)"]),
+    "gd_vs_sgd": (["gd_vs_sgd"], ["us/update", "parts across"]),
+    "loss_shapes": (["loss_shapes", "loss_surface"],
+                    ["p - y agrees", "dL/dx at x", "steps to p > 0.9", "principal directions"]),
+    "initial_values": (["initial_values", "initial_values_training"], ["gradient, layer 1"]),
+    "vanishing_gradients": (["vanishing_gradients"], ["factor a layer", "saturated"]),
+    "learning_rate": (["learning_rate"], ["warm-up: yes", "range test"]),
+    "compare_optimizers": (["compare_optimizers"], ["best rate", "held-out loss"]),
+    "moons_by_hand": (["moons_by_hand"], ["last loss", "points right"]),
+}
+MORE = {"optimizer_paths": ("--gif",)}
 
-def run(name, *options, path=ROOT):
-    return subprocess.run([sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, options)],
-                          env={**os.environ, "PYTHONPATH": str(path)}, capture_output=True,
-                          text=True)
+
+def command(name, *options):
+    return [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, options)]
+
+
+def environment(*paths):
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*paths, ROOT]))}
+
+
+def run(name, *options, path=()):
+    """A script in a process of its own."""
+    return subprocess.run(command(name, *options), env=environment(*path), text=True,
+                          capture_output=True)
+
+
+def run_here(name, *options):
+    """A script in this process, which has the libraries already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        patch.setattr(sys, "argv", command(name, *options)[1:])
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """A function that gives the folder and the output of a script's short form, run once."""
-    done = {}
 
-    def get(name, *options):
-        if name not in done:
-            out = tmp_path_factory.mktemp(name)
-            result = run(name, "--quick", "--out", out, *options)
-            assert result.returncode == 0, result.stderr
-            assert result.stderr == ""
-            done[name] = out, result.stdout
-        return done[name]
+    @cache
+    def finished(name):
+        out = tmp_path_factory.mktemp(name) / "new" / "directory"
+        options = "--quick", "--out", out, *MORE.get(name, ())
+        if name == "compare_optimizers":  # its processes have to find it by its name
+            done = run(name, *options)
+            assert (done.returncode, done.stderr) == (0, "")
+            return out, done.stdout
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            run_here(name, *options)
+        return out, printed.getvalue()
 
-    return get
+    return finished
 
 
 def rows(text, *firsts):
@@ -50,51 +89,107 @@ def rows(text, *firsts):
 # ---- what each writes ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "options", "pictures"), [
-    ("optimizer_paths", ("--gif",), ("optimizer_paths", "optimizer_paths_rosenbrock")),
-    ("gd_vs_sgd", (), ("gd_vs_sgd",)),
-    ("learning_rate", (), ("learning_rate",)),
-    ("compare_optimizers", (), ("compare_optimizers",))])
-def test_pictures_are_there(quick, name, options, pictures):
-    out, text = quick(name, *options)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_short_run(quick, name):
+    pictures, words = SCRIPTS[name]
+    out, printed = quick(name)
+    for word in words:
+        assert word in printed
     for picture in pictures:
         assert (out / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
-        assert b"</svg>" in (out / f"{picture}.svg").read_bytes()
-        assert f"{out / picture}.png" in text
-        if "--gif" in options:
+        assert "</svg>" in (out / f"{picture}.svg").read_text(encoding="utf-8")
+        assert f"{out / picture}.png" in printed
+        if "--gif" in MORE.get(name, ()):
             assert (out / f"{picture}.gif").read_bytes().startswith(b"GIF89a")
 
 
-@pytest.mark.parametrize("name", ["optimizer_paths", "gd_vs_sgd", "learning_rate",
-                                  "compare_optimizers"])
-def test_help_tells_what_it_does(name):
-    done = run(name, "--help")
-    assert done.returncode == 0
-    for option in ("--seed", "--out", "--quick"):
-        assert option in done.stdout
+def test_the_same_seed_gives_the_same_pictures(quick, tmp_path):
+    """Also in a process of its own."""
+    out, _ = quick("moons_by_hand")
+    again = run("moons_by_hand", "--quick", "--seed", 0, "--out", tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    for picture in ("moons_by_hand.png", "moons_by_hand.svg", "neuron.svg"):
+        assert (tmp_path / picture).read_bytes() == (out / picture).read_bytes()
+
+
+def test_moons_has_a_time_for_each_way_and_the_graph_of_a_neuron(quick):
+    out, printed = quick("moons_by_hand")
+    ways = re.findall(r"^(as it stands|jitted) +[\d.]+ s +\S+ ms +(\S+) +(\S+)$", printed,
+                      re.MULTILINE)
+    assert [way for way, *_ in ways] == ["as it stands", "jitted"]
+    assert len({(first, last) for _, first, last in ways}) == 1
+    graph = (out / "neuron.svg").read_text(encoding="utf-8")
+    assert graph.count('class="box"') == 5 + 5  # leaves, and ops
+
+
+# ---- the command line, and what may be missing -----------------------------------------
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_begins_with_the_first_line_of_the_script(name, capsys):
+    with pytest.raises(SystemExit, match="^0$"):
+        run_here(name, "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    first, *_ = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()
+    for part in [first.strip('"'), "--seed", "--out", "--quick"]:
+        assert part in text
 
 
 @pytest.mark.parametrize(("name", "options", "words"), [
+    *[(name, options, words) for name in SCRIPTS for options, words in [
+        (("--seed", "-1"), "--seed: expected 0 or more"), (("--seed", "x"), "--seed"),
+        (("--color", "blue"), "--color"), (("--out", __file__), "--out: ")]],
     ("optimizer_paths", ("--gif", "3"), "3"),
-    ("optimizer_paths", ("--seed", "-1"), "--seed: expected 0 or more"),
-    ("gd_vs_sgd", ("--out", os.devnull), "--out"),
-    ("learning_rate", ("--rate", "1"), "--rate"),
     ("compare_optimizers", ("--jobs", "0"), "--jobs: expected 1 or more"),
     ("compare_optimizers", ("--data", os.devnull), "t10k-images-idx3-ubyte")])
-def test_a_wrong_option_gets_one_line(name, options, words):
-    done = run(name, *options)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+def test_a_wrong_option_gets_one_line(name, options, words, capsys):
+    with pytest.raises(SystemExit, match="^2$"):
+        run_here(name, *options)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith(f"{name}.py: ")
     assert words in line
 
 
-def test_without_matplotlib_one_line_says_what_to_install(tmp_path):
-    (tmp_path / "matplotlib.py").write_text("raise ImportError")
-    done = run("optimizer_paths", "--quick", "--out", tmp_path,
-               path=f"{tmp_path}{os.pathsep}{ROOT}")
+def test_without_extras_one_line_says_what_to_install(tmp_path):
+    for module in ("matplotlib", "tqdm", "safetensors"):
+        (tmp_path / f"{module}.py").write_text("raise ImportError")
+    done = run("loss_shapes", "--quick", "--out", tmp_path / "out", path=[tmp_path])
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "tinygrad_lite[plot]" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+@pytest.mark.parametrize(("name", "sign"), [
+    ("gd_vs_sgd", ""), ("compare_optimizers", "runs.jsonl")])
+def test_ctrl_c(name, sign, tmp_path):
+    """Stopped once its folder, or a first result, is there; processes of its own stop too."""
+    sign = tmp_path / "out" / sign
+    with subprocess.Popen(
+        command(name, "--out", tmp_path / "out"), env=environment(), text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        # In the background of a shell SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        while not (sign.exists() and sign.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors.strip() == "stopped"
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    with subprocess.Popen(
+        command("moons_by_hand", "--quick", "--out", tmp_path), env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (1, "")
 
 
 # ---- numbers that theory knows ---------------------------------------------------------
@@ -102,7 +197,7 @@ def test_without_matplotlib_one_line_says_what_to_install(tmp_path):
 
 def test_gradient_descent_goes_where_algebra_says(quick):
     """On x^2/20 + y^2 each step multiplies x by 1 - rate / 10 and y by 1 - 2 rate."""
-    ravine = quick("optimizer_paths", "--gif")[1].partition("rosenbrock")[0]
+    ravine = quick("optimizer_paths")[1].partition("rosenbrock")[0]
     rate, *numbers, crossings = map(float, rows(ravine, "GD")["GD"])
     steps = np.arange(31)
     path = np.stack([-7 * (1 - rate / 10) ** steps, 2 * (1 - 2 * rate) ** steps], 1)
@@ -114,7 +209,7 @@ def test_gradient_descent_goes_where_algebra_says(quick):
 
 
 def test_methods_with_a_memory_zigzag_less(quick):
-    text = quick("optimizer_paths", "--gif")[1].partition("rosenbrock")[0]
+    text = quick("optimizer_paths")[1].partition("rosenbrock")[0]
     zigzag = {method: float(cells[4]) for method, cells in rows(
         text, "GD", "Momentum", "Nesterov", "AdaGrad", "RMSprop", "Adam").items()}
     assert zigzag.pop("GD") > 2 * max(zigzag.values())
@@ -123,7 +218,7 @@ def test_methods_with_a_memory_zigzag_less(quick):
 @pytest.mark.parametrize(("alpha", "rate"), [("0", 0.1), ("0.5", 0.1), ("0.9", 0.1)])
 def test_momentum_steps_grow_to_the_effective_rate(quick, alpha, rate):
     """eta / (1 - alpha), the sum of a geometric series."""
-    text = quick("optimizer_paths", "--gif")[1]
+    text = quick("optimizer_paths")[1]
     given, last_step, _ = map(float, rows(text, alpha)[alpha])
     assert given == rate
     assert last_step == pytest.approx(rate / (1 - float(alpha)), abs=5e-5)
