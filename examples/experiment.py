@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 # Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
 # where other programs run as well they may take ten times as long.
@@ -70,8 +71,9 @@ def options(doc, **more):
         parser.error("--seed: expected 0 or more")
     try:
         chosen.out.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=chosen.out).close()  # rather fails now than after the work
     except OSError as error:
-        parser.error(f"--out: {error.strerror}: {error.filename}")
+        parser.error(f"--out: {error.strerror}: {chosen.out}")
     return chosen
 
 
