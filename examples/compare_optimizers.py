@@ -12,9 +12,9 @@ Remove that file to begin anew.
 import argparse
 import json
 import multiprocessing
-import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
@@ -88,33 +88,24 @@ def begin():
 
 
 def read_kept(path):
-    """Results of finished runs, by what was run; a line that was cut short is dropped."""
+    """Results of finished runs, by what was run; a line that was cut short is left out."""
     kept = {}
     for line in path.read_text().splitlines() if path.exists() else ():
-        try:
+        with suppress(ValueError):
             record = json.loads(line)
-        except ValueError:
-            continue
-        kept[tuple(record.pop("run"))] = record
-    whole = path.with_suffix(".new")
-    whole.write_text("".join(to_line(run, record) for run, record in kept.items()))
-    os.replace(whole, path)
+            kept[tuple(record.pop("run"))] = record
     return kept
-
-
-def to_line(run, record):
-    return json.dumps(dict(run=run, **record)) + "\n"
 
 
 def finish(runs, kept, path, pool):
     """Do those runs that are not among the kept results, and add each to them."""
     waiting = {pool.submit(train, *run): run for run in runs if run not in kept}
     with path.open("a") as file:
+        file.write("\n")  # so that a line that was cut short ends here
         for future in ex.progress(as_completed(waiting), "run", len(waiting)):
             run = waiting[future]
             kept[run] = future.result()
-            file.write(to_line(run, kept[run]))
-            file.flush()
+            print(json.dumps(dict(run=run, **kept[run])), file=file, flush=True)
 
 
 def main():

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 # Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
 # where other programs run as well they may take ten times as long.
@@ -70,8 +71,9 @@ def options(doc, **more):
         parser.error("--seed: expected 0 or more")
     try:
         chosen.out.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=chosen.out).close()  # rather fails now than after the work
     except OSError as error:
-        parser.error(f"--out: {error.strerror}: {error.filename}")
+        parser.error(f"--out: {error.strerror}: {chosen.out}")
     return chosen
 
 
@@ -181,13 +183,18 @@ def label_lines(axes, lines, gap=0.055):
 def save(figure, directory, name):
     """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from PIL import Image  # which comes with matplotlib
 
+    # Each drawn once; savefig would draw it twice, the first time to see how large it is.
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set_layout_engine("none")  # it is laid out by now, and that takes long
+    full = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    small = full.quantize(128, Image.Quantize.FASTOCTREE)  # colours: a third of the size
+    small.save(directory / f"{name}.png", optimize=True)
     with rc_context({"svg.hashsalt": name}):
-        figure.savefig(directory / f"{name}.png", dpi=110)
-        with Image.open(directory / f"{name}.png") as full:  # 128 colours: a third of the size
-            small = full.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
-        small.save(directory / f"{name}.png", optimize=True)
-        figure.set_layout_engine("none")  # it is laid out by now, and that takes long
-        figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(directory / f"{name}.svg", metadata={"Date": None})
     print(f"pictures: {directory / name}.png and .svg")

@@ -188,7 +188,7 @@ def draw_accuracies(axes, runs, updates, passes):
 def main():
     chosen = ex.options(__doc__)
     train_set, test_set = ex.digits()
-    updates, passes, seeds, repeats = (60, 2, 2, 40) if chosen.quick else (600, 5, 5, 100)
+    updates, passes, seeds, repeats = (60, 1, 2, 40) if chosen.quick else (600, 5, 5, 100)
     runs = {batch: [] for batch in LOOKS}
     # The sizes take turns, so that whatever else the machine does slows all of them down.
     for seed, batch in ex.progress([(s, b) for s in range(seeds) for b in LOOKS], "run"):
