@@ -330,4 +330,4 @@ def test_an_average_whose_array_is_exchanged():
         step()
     averaged.module.weight.data = model.weight.data + 1
     step()
-    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5)
+    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5, rtol=1e-6)
