@@ -283,3 +283,16 @@ def test_an_average_whose_array_is_exchanged():
     averaged.module.weight.data = model.weight.data + 1
     step()
     np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5, 1e-5)
+
+
+def test_floats_as_arguments():
+    f = tg.jit(lambda x, k: abs(x) + 1.0 / k)
+    x = np.zeros(1, "float64")
+    for _ in range(4):
+        for k in (np.inf, -np.inf, np.nan):
+            f(x, k)
+    assert len(f._recordings) == 3
+
+    signed = tg.jit(lambda x, k: x * k)
+    for _ in range(4):
+        assert [bool(np.signbit(signed(x, k).data[0])) for k in (0.0, -0.0)] == [False, True]
