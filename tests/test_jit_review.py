@@ -296,3 +296,20 @@ def test_floats_as_arguments():
     signed = tg.jit(lambda x, k: x * k)
     for _ in range(4):
         assert [bool(np.signbit(signed(x, k).data[0])) for k in (0.0, -0.0)] == [False, True]
+
+
+def test_a_constant_that_is_not_changed_by_the_recorded_call():
+    """But by later ones, each of which begins with the constant."""
+    v, w = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+
+    @tg.jit
+    def step(x):
+        v.grad = x * 1.0
+        w.grad = tg.ones(3)
+        nn.utils.clip_grad_norm_([v, w], 3.0)
+
+    for scale in (1.0, 1.0, 10.0, 10.0, 1.0):
+        x = np.full(3, scale, "float32")
+        step(x)
+        norm = np.sqrt(3 * scale ** 2 + 3)
+        np.testing.assert_allclose(w.grad.data, min(1.0, 3.0 / norm), 1e-5)

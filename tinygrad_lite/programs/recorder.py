@@ -227,10 +227,14 @@ class Recorder:
         if id(root(array)) in self._borrowed:
             self.refuse("writing into as_tensor(array)", "a replay cannot know whether the "
                         "array is a new one each time; make a Tensor of it")
+        self._begins_anew(array)
+        self.entries.append(Write(array, index, self.seen(source)))
+
+    def _begins_anew(self, array: np.ndarray) -> None:
+        """An array is written: if it is a constant's, each replay begins with its numbers."""
         constant, before = self._constants.pop(id(root(array)), (None, None))
         if constant is not None:
             self.entries.insert(0, Write(constant, ..., before))
-        self.entries.append(Write(array, index, self.seen(source)))
 
     def becomes(self, node: Node) -> None:
         """A Tensor becomes the result of an op, by a change in place that the graph records."""
@@ -245,6 +249,8 @@ class Recorder:
     def passed(self, kernel: str, columns: list, scalars: Iterable[Any]) -> None:
         """A kernel changed arrays in place."""
         self._kept.append(columns)
+        for array in columns[0]:
+            self._begins_anew(array)
         known = tuple(map(self.seen, scalars))
         self.entries.append(Pass(kernel, columns, known))
 
