@@ -313,3 +313,53 @@ def test_a_constant_that_is_not_changed_by_the_recorded_call():
         step(x)
         norm = np.sqrt(3 * scale ** 2 + 3)
         np.testing.assert_allclose(w.grad.data, min(1.0, 3.0 / norm), 1e-5)
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        self.layers = [nn.Linear(2, 2), nn.Linear(2, 2)]
+        self.settings = {"scales": [1.0, 2.0]}
+        self.log = []
+
+    def forward(self, x):
+        for layer, scale in zip(self.layers, self.settings["scales"]):
+            x = layer(x) * scale
+        return x
+
+
+def test_lists_and_dicts_of_a_module():
+    net, x = Holder(), numbers(3, 2)
+    f = tg.jit(lambda x: net(x))
+
+    def check():
+        for _ in range(3):
+            np.testing.assert_allclose(f(x).data, net(Tensor(x)).data, 1e-5, 1e-6)
+
+    check()
+    assert len(f._recordings) == 1
+    net.layers.reverse()
+    check()
+    net.settings["scales"][1] = 3.0
+    check()
+    net.settings["scales"] = [1.0]
+    check()
+    for _ in range(9):  # what is only added to is no reason, as long as nothing else changes
+        net.log.append(None)
+        f(x)
+    assert len(f._recordings) == 4
+
+
+def test_lists_that_a_function_names():
+    weights, log = [tg.ones(2), tg.ones(2)], []
+
+    @tg.jit
+    def f(x):
+        log.append(None)
+        return x * weights[0]
+
+    for i in range(12):
+        if i % 4 == 0:
+            weights[0] = tg.full(2, float(i))
+        np.testing.assert_allclose(f(numbers(2)).data, numbers(2) * (i // 4 * 4))
+    assert len(f._recordings) == 3
+    assert len(log) == 4
