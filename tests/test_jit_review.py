@@ -363,3 +363,12 @@ def test_lists_that_a_function_names():
         np.testing.assert_allclose(f(numbers(2)).data, numbers(2) * (i // 4 * 4))
     assert len(f._recordings) == 3
     assert len(log) == 4
+
+
+def test_lists_and_dicts_that_are_passed_may_be_filled_anew():
+    f = tg.jit(lambda batch, pair: batch["x"] * pair[0])
+    batch, pair = {}, [None]
+    for i in range(6):
+        batch["x"], pair[0] = numbers(2, seed=i), numbers(2, seed=i + 9)
+        np.testing.assert_array_equal(f(batch, pair).data, batch["x"] * pair[0])
+    assert len(f._recordings) == 1

@@ -31,7 +31,8 @@ class Outside:
     Args:
         function: a function or a method, or what a decorator or `functools.partial` made of
             one; of other callables nothing is known.
-        arguments: what it is called with.
+        arguments: what it is called with; what lists and dicts hold is not looked at, for
+            it comes in anew with each call.
     """
 
     def __init__(self, function: Callable, arguments: Iterable[Any] = ()) -> None:
@@ -50,7 +51,8 @@ class Outside:
                             zip(getattr(code, "co_freevars", ()),
                                 getattr(one, "__closure__", None) or ())
                             if cell != CellType()]
-        self._follow([*arguments, *(x for _, _, x in (*self._places, *self._cells))],
+        owners = [x for x in arguments if not isinstance(x, (list, tuple, dict))]
+        self._follow([*owners, *(x for _, _, x in (*self._places, *self._cells))],
                      attributes, keys)
 
     def _follow(self, found: list[Any], attributes: set, keys: set) -> None:
