@@ -155,53 +155,6 @@ def test_a_graph_of_a_gradient_notices_the_next_call():
         penalty.backward()
 
 
-def test_functions_that_train_one_model_in_two_threads_do_not_mix_their_steps():
-    """Each step of SGD on a sum of squares halves the weights, whoever takes it."""
-    w = Tensor(np.ones(1000), requires_grad=True)
-    optimizer = optim.SGD([w], lr=0.25)
-
-    def make():
-        @tg.jit
-        def step():
-            optimizer.zero_grad()
-            (w * w).sum().backward()
-            optimizer.step()
-        return step
-
-    steps = make(), make()
-    for step in steps:
-        for _ in range(2):
-            step()
-    threads = [threading.Thread(target=lambda step=step: [step() for _ in range(20)])
-               for step in steps]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    np.testing.assert_array_equal(w.numpy(), 0.5 ** 44)
-    assert optimizer.steps_taken == 44
-
-
-def test_other_parameters_in_place_of_those_of_a_group():
-    w = [Tensor(np.ones(3), requires_grad=True) for _ in range(2)]
-    optimizer = optim.SGD(w[:1], lr=0.1)
-
-    @tg.jit
-    def step():
-        optimizer.zero_grad()
-        ((w[0] + 2 * w[1]) ** 2).sum().backward()
-        optimizer.step()
-
-    for _ in range(4):
-        step()
-    first = w[0].numpy().copy()
-    optimizer.param_groups[0]["params"] = (w[1],)
-    for _ in range(4):
-        step()
-    np.testing.assert_array_equal(w[0].numpy(), first)
-    np.testing.assert_allclose(w[0].numpy() + 2 * w[1].numpy(), (first + 2) * 0.2 ** 4)
-
-
 # ---- what is outside -------------------------------------------------------------------
 
 
@@ -330,4 +283,140 @@ def test_an_average_whose_array_is_exchanged():
         step()
     averaged.module.weight.data = model.weight.data + 1
     step()
-    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5, rtol=1e-6)
+    np.testing.assert_allclose(averaged.module.weight.data, model.weight.data + 0.5, 1e-5)
+
+
+def test_floats_as_arguments():
+    f = tg.jit(lambda x, k: abs(x) + 1.0 / k)
+    x = np.zeros(1, "float64")
+    for _ in range(4):
+        for k in (np.inf, -np.inf, np.nan):
+            f(x, k)
+    assert len(f._recordings) == 3
+
+    signed = tg.jit(lambda x, k: x * k)
+    for _ in range(4):
+        assert [bool(np.signbit(signed(x, k).data[0])) for k in (0.0, -0.0)] == [False, True]
+
+
+def test_a_constant_that_is_not_changed_by_the_recorded_call():
+    """But by later ones, each of which begins with the constant."""
+    v, w = nn.Parameter(numbers(3)), nn.Parameter(numbers(3))
+
+    @tg.jit
+    def step(x):
+        v.grad = x * 1.0
+        w.grad = tg.ones(3)
+        nn.utils.clip_grad_norm_([v, w], 3.0)
+
+    for scale in (1.0, 1.0, 10.0, 10.0, 1.0):
+        x = np.full(3, scale, "float32")
+        step(x)
+        norm = np.sqrt(3 * scale ** 2 + 3)
+        np.testing.assert_allclose(w.grad.data, min(1.0, 3.0 / norm), 1e-5)
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        self.layers = [nn.Linear(2, 2), nn.Linear(2, 2)]
+        self.settings = {"scales": [1.0, 2.0]}
+        self.log = []
+
+    def forward(self, x):
+        for layer, scale in zip(self.layers, self.settings["scales"]):
+            x = layer(x) * scale
+        return x
+
+
+def test_lists_and_dicts_of_a_module():
+    net, x = Holder(), numbers(3, 2)
+    f = tg.jit(lambda x: net(x))
+
+    def check():
+        for _ in range(3):
+            np.testing.assert_allclose(f(x).data, net(Tensor(x)).data, 1e-5, 1e-6)
+
+    check()
+    assert len(f._recordings) == 1
+    net.layers.reverse()
+    check()
+    net.settings["scales"][1] = 3.0
+    check()
+    net.settings["scales"] = [1.0]
+    check()
+    for _ in range(9):  # what is only added to is no reason, as long as nothing else changes
+        net.log.append(None)
+        f(x)
+    assert len(f._recordings) == 4
+
+
+def test_lists_that_a_function_names():
+    weights, log = [tg.ones(2), tg.ones(2)], []
+
+    @tg.jit
+    def f(x):
+        log.append(None)
+        return x * weights[0]
+
+    for i in range(12):
+        if i % 4 == 0:
+            weights[0] = tg.full(2, float(i))
+        np.testing.assert_allclose(f(numbers(2)).data, numbers(2) * (i // 4 * 4))
+    assert len(f._recordings) == 3
+    assert len(log) == 4
+
+
+def test_lists_and_dicts_that_are_passed_may_be_filled_anew():
+    f = tg.jit(lambda batch, pair: batch["x"] * pair[0])
+    batch, pair = {}, [None]
+    for i in range(6):
+        batch["x"], pair[0] = numbers(2, seed=i), numbers(2, seed=i + 9)
+        np.testing.assert_array_equal(f(batch, pair).data, batch["x"] * pair[0])
+    assert len(f._recordings) == 1
+
+
+def test_functions_that_train_one_model_in_two_threads_do_not_mix_their_steps():
+    """Each step of SGD on a sum of squares halves the weights, whoever takes it."""
+    w = Tensor(np.ones(1000), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.25)
+
+    def make():
+        @tg.jit
+        def step():
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+        return step
+
+    steps = make(), make()
+    for step in steps:
+        for _ in range(2):
+            step()
+    threads = [threading.Thread(target=lambda step=step: [step() for _ in range(20)])
+               for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(w.numpy(), 0.5 ** 44)
+    assert optimizer.steps_taken == 44
+
+
+def test_other_parameters_in_place_of_those_of_a_group():
+    w = [Tensor(np.ones(3), requires_grad=True) for _ in range(2)]
+    optimizer = optim.SGD(w[:1], lr=0.1)
+
+    @tg.jit
+    def step():
+        optimizer.zero_grad()
+        ((w[0] + 2 * w[1]) ** 2).sum().backward()
+        optimizer.step()
+
+    for _ in range(4):
+        step()
+    first = w[0].numpy().copy()
+    optimizer.param_groups[0]["params"] = (w[1],)
+    for _ in range(4):
+        step()
+    np.testing.assert_array_equal(w[0].numpy(), first)
+    np.testing.assert_allclose(w[0].numpy() + 2 * w[1].numpy(), (first + 2) * 0.2 ** 4)

@@ -303,6 +303,8 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
     except TypeError:
         raise TypeError("a jitted function takes arrays, Tensors, Values and hashable "
                         f"arguments; got {type(x).__name__}") from None
+    if type(x) is float:
+        return float, x.hex()  # 0.0 equals -0.0, and nan not itself
     by_identity = type(x).__hash__ is object.__hash__ and type(x).__weakrefoffset__
     return type(x), ref(x) if by_identity else x  # what is gone will not come again
 

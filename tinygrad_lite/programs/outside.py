@@ -1,4 +1,7 @@
-"""Outside: the variables that a function reads but does not own. It imports `Module`'s file."""
+"""Outside: the variables that a function reads but does not own.
+
+It imports the recorder, and the file of `Module`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from typing import Any
 
 from ..nn.module import unchanged
+from .recorder import holds_still
 
 __all__ = ["Outside"]
 
@@ -20,39 +24,49 @@ class Outside:
     """What the variables stand for that a function names, but that are not its own.
 
     They are those of its module, of functions around it, and of what it finds there or in its
-    arguments the attributes and the items of dicts that it names, and theirs; but for
-    modules, functions and classes. What functions read that it calls is not known.
+    arguments the attributes and the items of dicts that it names, and theirs; of lists, the
+    items that they have at first; but no modules, functions and classes. What functions read
+    that it calls is not known.
 
     Args:
         function: a function or a method, or what a decorator or `functools.partial` made of
             one; of other callables nothing is known.
-        arguments: what it is called with.
+        arguments: what it is called with; what lists and dicts hold is not looked at, for
+            it comes in anew with each call.
     """
 
     def __init__(self, function: Callable, arguments: Iterable[Any] = ()) -> None:
         self._places: list[_Place] = []
         self._cells: list[tuple[str, CellType, Any]] = []
-        names: set = set()
+        self._lists: list[tuple[list, list]] = []
+        attributes: set = set()
+        keys: set = set()
         for one in _layers(function):
             code = getattr(one, "__code__", None)
-            names |= _named(code, ("LOAD_ATTR", "LOAD_METHOD", "LOAD_CONST"))
+            attributes |= _named(code, ("LOAD_ATTR", "LOAD_METHOD"))
+            keys |= _named(code, ("LOAD_CONST",))
             self._places += _places(getattr(one, "__globals__", {}),
                                     _named(code, ("LOAD_GLOBAL",)))
             self._cells += [(name, cell, cell.cell_contents) for name, cell in
                             zip(getattr(code, "co_freevars", ()),
                                 getattr(one, "__closure__", None) or ())
                             if cell != CellType()]
-        self._follow([*arguments, *(x for _, _, x in (*self._places, *self._cells))], names)
+        owners = [x for x in arguments if not isinstance(x, (list, tuple, dict))]
+        self._follow([*owners, *(x for _, _, x in (*self._places, *self._cells))],
+                     attributes, keys)
 
-    def _follow(self, found: list[Any], names: set) -> None:
-        """Add what objects hold under these names, and what that holds."""
+    def _follow(self, found: list[Any], attributes: set, keys: set) -> None:
+        """Add what these hold as attributes and under keys, and what that holds."""
         seen: set[int] = set()
         while found:
             x = found.pop()
             if id(x) in seen or isinstance(x, _FIXED):
                 continue
             seen.add(id(x))
-            held = _places(x if isinstance(x, dict) else getattr(x, "__dict__", {}), names)
+            if isinstance(x, list):
+                self._lists.append((x, x.copy()))
+            held = _places(x, keys) if isinstance(x, dict) else \
+                _places(getattr(x, "__dict__", {}), attributes)
             self._places += held
             found += [item for _, _, item in held]
 
@@ -66,6 +80,9 @@ class Outside:
             now = cell.cell_contents
             if now is not before and not unchanged(before, now):
                 return name
+        for now, before in self._lists:
+            if not holds_still(now, before):
+                return "an item of a list"
         return None
 
 

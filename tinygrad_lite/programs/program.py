@@ -34,6 +34,8 @@ from .recorder import (
     Step,
     Update,
     Write,
+    holdings,
+    holds_still,
     same_traits,
 )
 from .tape import Tape, with_tapes
@@ -72,6 +74,8 @@ class Program:
         self.fresh = list(recorder.fresh)
         self.states = list(recorder.states.values())
         self.traits = list(recorder.traits.values())
+        self.holdings = [pair for x, _ in self.traits if not isinstance(x, Node)
+                         for pair in holdings(x)]
         self.cells = [*recorder.cells.values(),
                       *(g._changed for _, g, array in self.gradients if array is not None)]
         self.after = recorder.after
@@ -205,6 +209,9 @@ class Program:
                 return False
         for step in self.steps:
             if len(step.optimizer.param_groups) != step.groups:
+                return False
+        for held, before in self.holdings:
+            if not holds_still(held, before):
                 return False
         if self.backend != kernels.current:
             return False

@@ -15,8 +15,9 @@ import copy
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import is_
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +31,8 @@ from ..optim.optimizer import living
 from ..tensor import Tensor
 from ..value import Value
 
-__all__ = ["Entry", "Pass", "Recorder", "Register", "Step", "Update", "Write", "same_traits",
-           "traits"]
+__all__ = ["Entry", "Pass", "Recorder", "Register", "Step", "Update", "Write", "holdings",
+           "holds_still", "same_traits", "traits"]
 
 # The files of this package, of NumPy, and of modules that stand between them and the user.
 NOT_THE_USERS = (str(Path(__file__).parents[1]) + os.sep,
@@ -227,10 +228,14 @@ class Recorder:
         if id(root(array)) in self._borrowed:
             self.refuse("writing into as_tensor(array)", "a replay cannot know whether the "
                         "array is a new one each time; make a Tensor of it")
+        self._begins_anew(array)
+        self.entries.append(Write(array, index, self.seen(source)))
+
+    def _begins_anew(self, array: np.ndarray) -> None:
+        """An array is written: if it is a constant's, each replay begins with its numbers."""
         constant, before = self._constants.pop(id(root(array)), (None, None))
         if constant is not None:
             self.entries.insert(0, Write(constant, ..., before))
-        self.entries.append(Write(array, index, self.seen(source)))
 
     def becomes(self, node: Node) -> None:
         """A Tensor becomes the result of an op, by a change in place that the graph records."""
@@ -245,6 +250,8 @@ class Recorder:
     def passed(self, kernel: str, columns: list, scalars: Iterable[Any]) -> None:
         """A kernel changed arrays in place."""
         self._kept.append(columns)
+        for array in columns[0]:
+            self._begins_anew(array)
         known = tuple(map(self.seen, scalars))
         self.entries.append(Pass(kernel, columns, known))
 
@@ -394,6 +401,25 @@ def traits(x: Any, without_mode: bool = False) -> list:
 def same_traits(x: Any, before: list) -> bool:
     """Whether a node or a Module still is what it was."""
     return _same(before, traits(x, without_mode=before[0] is None))
+
+
+def holdings(module: Any) -> Iterator[tuple[Any, Any]]:
+    """Each list and dict that a Module holds, and a copy: a change there tells nobody."""
+    inside = [held for name, held in vars(module).items() if name != "_buffers"]
+    while inside:
+        x = inside.pop()
+        if isinstance(x, (list, dict)):
+            yield x, copy.copy(x)
+        if isinstance(x, (list, tuple, dict)):
+            inside += x.values() if isinstance(x, dict) else x
+
+
+def holds_still(now: Any, before: Any) -> bool:
+    """Whether a list or dict holds what its copy does; it may hold more, such as a log."""
+    if isinstance(now, dict):
+        return all(name in now and unchanged(x, now[name]) for name, x in before.items())
+    return len(now) >= len(before) and (all(map(is_, before, now))
+                                        or all(map(unchanged, before, now)))
 
 
 def _same(before: list, now: list) -> bool:
