@@ -1,6 +1,6 @@
-"""What the experiments in this directory share: options, a look, a progress bar, data.
+"""What the scripts in this directory share: options, a look, a progress bar, data.
 
-It is not an experiment itself; each of the others is read from top to bottom without it.
+It does nothing itself; each of the others is read from top to bottom without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ except ImportError:  # an extra; without it the printed lines tell how far it is
 
 __all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "endless", "label_line", "label_lines",
            "log_scale", "mean_and_deviation", "new_figure", "options", "panel", "progress",
-           "run", "save"]
+           "run", "save", "say"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -99,6 +99,12 @@ def progress(steps, unit, total=None):
     if tqdm is None:
         return steps
     return tqdm(steps, unit=unit, total=total, leave=False, disable=None)
+
+
+def say(line):
+    """Print a line; above the progress bar, if there is one."""
+    (print if tqdm is None else tqdm.write)(line)
+    sys.stdout.flush()
 
 
 def digits():
