@@ -107,9 +107,15 @@ def say(line):
     sys.stdout.flush()
 
 
-def digits():
-    """Digits of 8x8 pixels, as (images, labels) to learn from and to test."""
-    return data.digits("train"), data.digits("test")
+def digits(normalised=False):
+    """Digits of 8x8 pixels, as (images, labels) to learn from and to test.
+
+    Args:
+        normalised: to mean 0 and mean square 1, over all pixels that are learnt from.
+    """
+    (images, labels), (test_images, test_labels) = data.digits("train"), data.digits("test")
+    mean, std = (images.mean(), images.std()) if normalised else (0, 1)
+    return ((images - mean) / std, labels), ((test_images - mean) / std, test_labels)
 
 
 def endless(batches):
