@@ -83,7 +83,7 @@ def run(main):
         try:
             main()
         finally:
-            sys.stdout.flush()  # not later, where no one would catch that the pipe is closed
+            print(end="", flush=True)  # not later, where none would catch a closed pipe
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         sys.exit(130)

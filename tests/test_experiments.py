@@ -309,7 +309,8 @@ def test_data_in_a_folder_are_mnist(tmp_path):
         struct.pack(">IIII", 0x803, 60, 28, 28) + images.tobytes())
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(
         struct.pack(">II", 0x801, 60) + labels.tobytes())
-    done = run("compare_optimizers", "--quick", "--out", tmp_path, "--data", tmp_path)
+    done = run("compare_optimizers", "--quick", "--out", tmp_path, "--data", tmp_path,
+               "--jobs", 1)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "compare_optimizers_mnist.png").exists()
     assert {json.loads(line)["run"][0] for line in records(tmp_path)} == {
