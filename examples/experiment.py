@@ -193,7 +193,7 @@ def label_lines(axes, lines, gap=0.055):
 
 
 def save(figure, directory, name):
-    """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
+    """Write the picture as PNG and as SVG, and say where; the same run draws the same."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
