@@ -1,6 +1,6 @@
-"""What the experiments in this directory share: options, a look, a progress bar, data.
+"""What the scripts in this directory share: options, a look, a progress bar, data.
 
-It is not an experiment itself; each of the others is read from top to bottom without it.
+It does nothing itself; each of the others is read from top to bottom without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ except ImportError:  # an extra; without it the printed lines tell how far it is
 
 __all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "endless", "label_line", "label_lines",
            "log_scale", "mean_and_deviation", "new_figure", "options", "panel", "progress",
-           "run", "save"]
+           "run", "save", "say"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -83,7 +83,7 @@ def run(main):
         try:
             main()
         finally:
-            sys.stdout.flush()  # not later, where no one would catch that the pipe is closed
+            print(end="", flush=True)  # not later, where none would catch a closed pipe
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         sys.exit(130)
@@ -101,9 +101,21 @@ def progress(steps, unit, total=None):
     return tqdm(steps, unit=unit, total=total, leave=False, disable=None)
 
 
-def digits():
-    """Digits of 8x8 pixels, as (images, labels) to learn from and to test."""
-    return data.digits("train"), data.digits("test")
+def say(line):
+    """Print a line; above the progress bar, if there is one."""
+    (print if tqdm is None else tqdm.write)(line)
+    sys.stdout.flush()
+
+
+def digits(normalised=False):
+    """Digits of 8x8 pixels, as (images, labels) to learn from and to test.
+
+    Args:
+        normalised: to mean 0 and mean square 1, over all pixels that are learnt from.
+    """
+    (images, labels), (test_images, test_labels) = data.digits("train"), data.digits("test")
+    mean, std = (images.mean(), images.std()) if normalised else (0, 1)
+    return ((images - mean) / std, labels), ((test_images - mean) / std, test_labels)
 
 
 def endless(batches):
@@ -181,7 +193,7 @@ def label_lines(axes, lines, gap=0.055):
 
 
 def save(figure, directory, name):
-    """Write the picture as PNG and as SVG, and say where; the same run writes the same SVG."""
+    """Write the picture as PNG and as SVG, and say where; the same run draws the same."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG

@@ -125,9 +125,7 @@ def main():
     args = ex.options(__doc__)
     tg.manual_seed(args.seed)
     epochs = 1 if args.quick else 20
-    (images, labels), (test_images, test_labels) = ex.digits()
-    mean, std = images.mean(), images.std()  # to a mean square of 1
-    images, test_images = (images - mean) / std, (test_images - mean) / std
+    (images, labels), (test_images, test_labels) = ex.digits(normalised=True)
     if args.quick:
         images, labels = images[:300], labels[:300]
 

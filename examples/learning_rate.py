@@ -25,7 +25,7 @@ SCHEDULES = {    # for n updates
     "one cycle": lambda optimizer, n: lr_scheduler.OneCycleLR(
         optimizer, SCHEDULED, total_steps=n, cycle_momentum=False),
 }
-SHADES = ("#8CCBF0", "#000000", "#0072B2", "#00426B", "#3E9BD6", "#767676")
+SHADES = ("#56B4E9", "#000000", "#0072B2", "#00426B", "#2E8BC8", "#767676")
 DASHES = ("-", "-", "--", ":", "-.", "--")
 EPOCH = 45       # updates that a pass over the examples has
 WARM_RATE = 0.2  # a hundred times Adam's usual one
@@ -142,7 +142,7 @@ def draw(runs, test):
     found.plot(RATES, [np.median([losses[-1] for losses, *_ in runs["rate", rate]])
                        for rate in RATES], "o-", color=blue)
     for axes in (ranging, found):
-        axes.set(xscale="log", ylim=(0, 3.2))
+        axes.set(xscale="log", ylim=(-0.1, 3.2))
         axes.axvline(suggested, color=ex.INK, linewidth=1, linestyle="--")
         axes.annotate(f"take {suggested:.2g}", (suggested, 3), (-5, 0), ha="right",
                       textcoords="offset points", color=ex.INK, fontsize=9)

@@ -240,7 +240,7 @@ def main():
     ex.panel(right, "and around its end", "random direction 1", "random direction 2")
     losses = surface(net, path[-1], random, around, around, images, labels)
     draw_surface(right, around, around, losses)
-    right.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+    right.set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
     edge = np.concatenate([losses[[0, -1]].ravel(), losses[:, [0, -1]].ravel()])
     print()
     print(in_columns(["principal directions", "loss at the end", "lowest in the random plane",

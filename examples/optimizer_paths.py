@@ -148,6 +148,8 @@ def animate(surface, paths, count, filename):
     lines = [axes.plot([], [], label=method, markevery=[-1], **ex.LOOKS[method])[0]
              for method in paths]
     figure.legend(ncols=7, fontsize=8, frameon=False, loc="outside upper center")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not for each frame
     last = len(next(iter(paths.values()))) - 1
     writer = PillowWriter(fps=8)
     with writer.saving(figure, filename, dpi=80):

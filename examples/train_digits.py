@@ -7,7 +7,6 @@
 The 360 test digits are only looked at, after each epoch: nothing is learnt or chosen by them.
 """
 
-import argparse
 import copy
 import math
 import sys
@@ -16,14 +15,10 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+from experiment import Parser, progress, run, say
 
 import tinygrad_lite as tg
 from tinygrad_lite import kernels, nn
-
-try:
-    from tqdm import tqdm
-except ImportError:  # an extra; without it the lines alone tell how far it is
-    tqdm = None
 
 BATCH = 32
 OPTIMIZERS = {  # each with a learning rate that suits it here
@@ -62,7 +57,7 @@ def train(net, step, epochs, train_set, test_set):
     """Train, with a line for each epoch; return its loss and both accuracies."""
     batches = tg.data.DataLoader(*train_set, batch_size=BATCH, shuffle=True)
     history = tg.History()
-    for epoch in with_progress(range(1, epochs + 1)):
+    for epoch in progress(range(1, epochs + 1), "epoch"):
         losses = [step(images, labels).item() for images, labels in batches]
         mean = sum(losses) / len(losses)
         if not math.isfinite(mean):
@@ -83,16 +78,6 @@ def predict(net, images):
 def accuracy(net, images, labels):
     """The share of right predictions."""
     return float(np.mean(predict(net, images) == labels))
-
-
-def with_progress(steps):
-    """The steps, with a progress bar if tqdm is there and a terminal shows it."""
-    return steps if tqdm is None else tqdm(steps, unit="epoch", leave=False, disable=None)
-
-
-def say(line):
-    """Print a line; above the progress bar, if there is one."""
-    (print if tqdm is None else tqdm.write)(line)
 
 
 # ---- times -----------------------------------------------------------------------------
@@ -139,12 +124,6 @@ def microseconds(call, seconds=0.3):
 
 
 # ---- the command line ------------------------------------------------------------------
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """End with one line; argparse would print its usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def sizes(text):
@@ -241,8 +220,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    run(main)

@@ -8,12 +8,11 @@
 The 10,000 are MNIST's own test digits; which of them are learnt from is fixed.
 """
 
-import argparse
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
+from experiment import Parser, run, say
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -92,12 +91,6 @@ def shifted(pixels):
 # ---- the command line ------------------------------------------------------------------
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """End with one line; argparse would print its usage as well."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def read_options():
     """The command line, checked; whatever is wrong with it ends the program here."""
     parser = Parser(description=__doc__.partition("\n")[0])
@@ -157,16 +150,11 @@ def main():
           f"{sum(history['seconds']):.1f} s")
 
 
-def report(run):
+def report(training):
     """A line for each epoch."""
-    record = run.history[-1]
-    print("epoch {epoch:3}   loss {train_loss:.4f}   test {valid_accuracy:7.2%}   "
-          "{seconds:.1f} s".format(**record), flush=True)
+    say("epoch {epoch:3}   loss {train_loss:.4f}   test {valid_accuracy:7.2%}   "
+        "{seconds:.1f} s".format(**training.history[-1]))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    run(main)

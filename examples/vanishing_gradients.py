@@ -32,7 +32,7 @@ from tinygrad_lite.tables import in_columns
 
 DEPTH, WIDTH = 20, 64  # as wide as a digit has pixels, so that every layer is of one shape
 ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "ReLU": F.relu}
-SCHEMES = {"sigmoid": "xavier_normal", "tanh": "xavier_normal", "ReLU": "he_normal"}
+SCHEMES = {"sigmoid": "Xavier", "tanh": "Xavier", "ReLU": "He"}  # which suits it
 VARIANTS = {  # (residual, norm), and how it is drawn
     "plain": ((False, False), dict(color=ex.INK, linestyle="-", marker="o")),
     "residual": ((True, False), dict(color=COLORS[0], linestyle="--", marker="s")),
@@ -58,7 +58,8 @@ class Block(nn.Module):
 def make_net(activation, residual, norm, depth=DEPTH):
     """So many blocks, then a logit for each digit, with the initial values that suit f."""
     blocks = [Block(activation, residual, norm) for _ in range(depth)]
-    return nn.init.initialize(nn.Sequential(*blocks, nn.Linear(WIDTH, 10)), SCHEMES[activation])
+    scheme = f"{SCHEMES[activation].lower()}_normal"
+    return nn.init.initialize(nn.Sequential(*blocks, nn.Linear(WIDTH, 10)), scheme)
 
 
 def gradient_norms(net, images, labels):
@@ -92,8 +93,8 @@ def slopes(activation, std, images):
 
 def draw_norms(axes, activation, norms, accuracies):
     """A line for each variant, from the last layer back to the first, as the sweep goes."""
-    ex.panel(axes, f"{activation}: the gradient in each layer",
-          f"layer, from the last ({DEPTH}) back to the first", "norm of dL/dW (log scale)")
+    ex.panel(axes, f"{activation}: gradient by layer",
+             f"layer, from the last ({DEPTH}) to the first", "norm of dL/dW (log scale)")
     layers = np.arange(DEPTH, 0, -1)
     lines = []
     for variant, (_, look) in VARIANTS.items():
@@ -102,7 +103,7 @@ def draw_norms(axes, activation, norms, accuracies):
                            markevery=2, label=text, **look)
     powers = np.log10([norms[activation, variant] for variant in VARIANTS])
     axes.set(yscale="log", xlim=(DEPTH + 0.5, 0.5), xticks=[20, 15, 10, 5, 1],
-             ylim=(10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
+             ylim=(0.95 * 10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
     axes.minorticks_off()
     ex.label_lines(axes, lines)
     if activation == "sigmoid":
@@ -116,8 +117,8 @@ def draw_norms(axes, activation, norms, accuracies):
 
 def draw_saturation(axes, activation, seen):
     """f' as the engine has it, and how the z of a layer are spread below it."""
-    ex.panel(axes, f"{activation}: where the units' z lie under f'", "z of the second layer",
-          "f'(z); bars: how many units")
+    ex.panel(axes, f"{activation}: units under its slope f'", "z of the second layer",
+             "f'(z); bars: how many units")
     z = tg.Tensor(np.linspace(-12, 12, 481), requires_grad=True)
     (slope,) = tg.grad(ACTIVATIONS[activation](z).sum(), z)
     top = slope.numpy().max()
@@ -139,13 +140,8 @@ def main():
     args = ex.options(__doc__)
     tg.manual_seed(args.seed)
     seeds, epochs = (1, 1) if args.quick else (3, 10)
-    (images, labels), (test_images, test_labels) = ex.digits()
-    mean, std = images.mean(), images.std()
-    train_set = (images - mean) / std, labels
-    if args.quick:
-        train_set = train_set[0][:200], labels[:200]
-    test_set = (test_images - mean) / std, test_labels
-    batch = train_set[0][:200], labels[:200]
+    train_set, test_set = ex.digits(normalised=True)
+    images, labels = batch = [each[:200] for each in train_set]
 
     norms, accuracies, rows = {}, {}, []
     pairs = [(activation, variant) for activation in ACTIVATIONS for variant in VARIANTS]
@@ -153,7 +149,8 @@ def main():
         nets = [make_net(activation, *VARIANTS[variant][0]) for _ in range(seeds)]
         logs = [np.log(gradient_norms(net, *batch)) for net in nets]
         found = norms[activation, variant] = np.exp(np.mean(logs, axis=0))
-        right = np.mean([accuracy_after(net, epochs, train_set, test_set) for net in nets])
+        right = np.mean([accuracy_after(net, epochs, batch if args.quick else train_set,
+                                        test_set) for net in nets])
         accuracies[activation, variant] = right
         factor = (found[0] / found[-1]) ** (1 / (DEPTH - 1))
         rows.append([activation, variant, f"{found[-1]:.2g}", f"{found[0]:.2g}",
@@ -161,14 +158,14 @@ def main():
     print(in_columns(["activation", "net", f"|dL/dW| of layer {DEPTH}", "of layer 1",
                       "factor a layer", f"right after {epochs} epochs"], rows, left=2))
 
-    figure = ex.new_figure(13, 8)
+    figure = ex.new_figure(14, 8)
     axes = figure.subplots(2, 3)
     rows = []
     for column, activation in zip(axes.T, ACTIVATIONS):
         draw_norms(column[0], activation, norms, accuracies)
         seen = {}
         for name, weight_std in {SCHEMES[activation]: None, "std 1": 1.0}.items():
-            z, slope = slopes(activation, weight_std, batch[0])
+            z, slope = slopes(activation, weight_std, images)
             saturated = np.mean(slope < 0.1 * (0.25 if activation == "sigmoid" else 1))
             if z.std() < 10:  # else the panel would show a small part of them
                 seen[name] = z, saturated

@@ -23,13 +23,14 @@ SHORT = ("--epochs", "2", "--hidden", "20,10")
 WITHOUT = """
 import runpy, sys
 sys.modules.update(dict.fromkeys({!r}))
+sys.path.insert(0, {!r})
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 def command(*options, without=()):
-    start = ["-c", WITHOUT.format(without)] if without else []
+    start = ["-c", WITHOUT.format(without, str(DEMO.parent))] if without else []
     return [sys.executable, *start, str(DEMO), *map(str, options)]
 
 
@@ -73,8 +74,9 @@ def test_table_has_every_backend(short_run):
             assert float(time.replace(",", "")) > 0
 
 
-def test_weights_give_the_reported_accuracy(short_run):
+def test_weights_give_the_reported_accuracy(short_run, monkeypatch):
     output, out = short_run
+    monkeypatch.syspath_prepend(DEMO.parent)
     example = runpy.run_path(str(DEMO))
     net = example["make_net"]([20, 10])
     with np.load(out / "weights.npz", allow_pickle=False) as weights:
@@ -138,6 +140,7 @@ WRONG = {
 def refusal(capsys, monkeypatch, *options):
     """The one line on stderr with which the demo, run in this process, exits with code 2."""
     monkeypatch.setattr(sys, "argv", [str(DEMO), *map(str, options)])
+    monkeypatch.syspath_prepend(DEMO.parent)
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(DEMO), run_name="__main__")
     output = capsys.readouterr()
