@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -35,17 +34,14 @@ class Call:
         self.columns = _with_registers(entry, numbers)
         self.cache: dict[str, Any] = {}
         self.name = entry.optimizer.kernel
-        self.params = entry.optimizer.param_groups[entry.group]["params"]
-        self.settings = self._settings()
+        group = entry.optimizer.param_groups[entry.group]
+        self.params = group["params"]
+        self.settings = tuple(group.values())
         self.ahead = 0
         self.native = None
         body = kernels.body(entry.optimizer.backend)
         if hasattr(body, "Update") and kernels.get_backend() == "c":
             self.native = body.Update(self.name, self.columns)
-
-    def _settings(self) -> tuple:
-        """What the group's settings are."""
-        return tuple(self.optimizer.param_groups[self.group].values())
 
     def scalars(self) -> tuple:
         """The kernel's scalars at the step to come."""
@@ -65,10 +61,11 @@ class Call:
 
     def fits(self) -> bool:
         """Whether the group's settings are those known, or lead to the same call."""
-        if self.optimizer.param_groups[self.group]["params"] is not self.params:
+        group = self.optimizer.param_groups[self.group]
+        if group["params"] is not self.params:
             return False
-        settings = self._settings()
-        if len(settings) == len(self.settings) and all(map(is_, settings, self.settings)):
+        settings = tuple(group.values())
+        if settings == self.settings:
             return True
         if not self.is_known():
             return False
