@@ -193,10 +193,10 @@ class Program:
     def fits(self) -> bool:
         """Whether the state that it was recorded with is the state of now.
 
-        That is the arrays, hooks and wish for a gradient of parameters and buffers, the
-        attributes of Modules, the settings of optimizers that choose what their kernels take,
-        which gradients there are, and the backend. The first three are looked at only if any
-        changed.
+        That is the settings of optimizers that choose what their kernels take, which
+        gradients there are, what lists and dicts of Modules hold, the backend; and, looked at
+        only if any changed, arrays, hooks and wish for a gradient of parameters and buffers,
+        and attributes of Modules.
         """
         for update in self.updates:
             if not update.fits():
