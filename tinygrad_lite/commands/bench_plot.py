@@ -115,11 +115,13 @@ def _style_log(axes: Axes, title: str, unit: str) -> None:
 
 
 def _label_ends(axes: Axes, x: float, labels: list[tuple[Any, str, str]]) -> None:
-    """Labels at the ends of curves, in their order and never nearer than `APART`."""
+    """Labels beside the ends of curves, in their order, apart by `APART`, and lines to them."""
     axes.autoscale_view()   # else the limits are not known yet
     to_axes = axes.transScale + axes.transLimits   # from data to shares of the axes
     place = -1.0
     for y, label, color in sorted(labels):
         place = max(place + APART, float(to_axes.transform((x, y))[1]))
-        axes.annotate(label, (x, y), xytext=(1.02, place), textcoords="axes fraction",
-                      color=color, verticalalignment="center", annotation_clip=False)
+        axes.annotate(label, (x, y), xytext=(1.06, place), textcoords="axes fraction",
+                      color=color, verticalalignment="center", annotation_clip=False,
+                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.7,
+                                      relpos=(0, 0.5), shrinkA=2, shrinkB=6))
