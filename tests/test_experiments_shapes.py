@@ -275,7 +275,8 @@ def test_a_net_of_values_is_a_net_of_arrays():
     points, labels = tg.data.moons(12, seed=0)
     points, signs = points.astype(np.float64), np.where(labels, 1.0, -1.0)
     values = [[tg.Value(x, requires_grad=False) for x in point] for point in points.tolist()]
-    loss = module["make_step"](net)(values, signs.tolist())
+    rests = tg.optim.SGD(net.parameters(), lr=0.0)
+    loss = module["make_step"](net, rests)(values, signs.tolist())
 
     layers = [*net.layers, [net.last]]
     weights = [tg.Tensor([[float(w) for w in neuron.w] for neuron in layer], dtype="float64",
