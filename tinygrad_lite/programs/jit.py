@@ -281,7 +281,7 @@ if hasattr(os, "register_at_fork"):
 
 def _signature(x: Any, leaves: list[Any]) -> Any:
     """What a recording depends on of an argument; its arrays and numbers go to leaves."""
-    if type(x) is np.ndarray:
+    if isinstance(x, np.ndarray):
         leaves.append(x)
         return x.shape, x.dtype
     if isinstance(x, (tuple, list)):
@@ -295,9 +295,6 @@ def _signature(x: Any, leaves: list[Any]) -> Any:
                                f"'{x.op_name}': detach() it")
         leaves.append(x)
         return type(x), getattr(x, "shape", None), getattr(x, "dtype", None), x._requires_grad
-    if isinstance(x, np.ndarray):
-        leaves.append(x)
-        return x.shape, x.dtype
     try:
         hash(x)
     except TypeError:

@@ -146,15 +146,13 @@ class Program:
         lives = [Life(base.nbytes, spans[key][0], end if key in kept else spans[key][1])
                  for key, base in roots.items()]
         moved, size = moved_arrays(list(roots.values()), lives)
-        known: dict[int, np.ndarray] = {}
+        known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # both, so that no id is used twice
 
         def moved_once(array: np.ndarray) -> np.ndarray:
             if id(array) not in known:
-                known[id(array)] = moved(array, root(array))
-                self_kept.append(array)
-            return known[id(array)]
+                known[id(array)] = array, moved(array, root(array))
+            return known[id(array)][1]
 
-        self_kept: list[np.ndarray] = []  # so that no id is used twice
         return moved_once, size
 
     def _staying(self, recorder: Recorder, entries: list[Any]) -> Iterator[np.ndarray]:
