@@ -146,7 +146,8 @@ class Program:
         lives = [Life(base.nbytes, spans[key][0], end if key in kept else spans[key][1])
                  for key, base in roots.items()]
         moved, size = moved_arrays(list(roots.values()), lives)
-        known: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # both, so that no id is used twice
+        # with the array that was moved, so that no id is used twice
+        known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
         def moved_once(array: np.ndarray) -> np.ndarray:
             if id(array) not in known:
