@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "plot": {"plot", "evaluation", "value"},
     "programs": {"programs", "engine", "fused", "kernels", "nn", "ops", "optim", "tensor",
                  "value"},
-    "summary": {"engine", "evaluation", "nn", "rng", "tables"},
+    "summaries": {"engine", "evaluation", "nn", "rng", "tables"},
     "training": {"training", "engine", "evaluation", "nn", "optim", "passes", "plot", "tables",
                  "value"},
 }
