@@ -87,7 +87,8 @@ def test_what_not_all_need_is_imported_later(module):
     ("data", "data.toy"), ("data", "data.transforms"), ("optim", "optim.lr_scheduler"),
 ])
 def test_a_package_imports_the_rest_of_its_own_later(package, module):
-    code = f"import sys, tinygrad_lite.{package}; print('tinygrad_lite.{module}' in sys.modules)"
+    code = f"import sys, tinygrad_lite.{package}\n" \
+        f"print('tinygrad_lite.{module}' in sys.modules)"
     assert python(code) == "False\n"
 
 
