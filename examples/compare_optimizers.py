@@ -20,6 +20,7 @@ from pathlib import Path
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -144,7 +145,7 @@ def main():
     results = {method: [kept[run] for run in runs] for method, runs in final.items()}
     print_numbers(results, best, found)
     name = "compare_optimizers" + ("" if data == "digits" else "_mnist")
-    ex.save(draw(results, best, found), chosen.out, name)
+    pic.save(draw(results, best, found), chosen.out, name)
 
 
 def folder(text):
@@ -179,39 +180,39 @@ def print_numbers(results, best, found):
 
 
 def draw(results, best, found):
-    figure = ex.new_figure(15, 5.2)
+    figure = pic.new_figure(15, 5.2)
     losses, search, accuracy = figure.subplots(1, 3, width_ratios=[1, 1.3, 1])
-    ex.panel(losses, "Loss at the best rate, mean over seeds", "passes over the examples",
+    pic.panel(losses, "Loss at the best rate, mean over seeds", "passes over the examples",
              "training loss (nats)")
     losses.set_yscale("log")
     lines = []
     for method, runs in results.items():
         curve = np.mean([run["curve"] for run in runs], axis=0)
         lines += losses.plot(np.arange(1, len(curve) + 1), curve, label=method, markersize=4,
-                             **ex.LOOKS[method])
-    ex.label_lines(losses, lines)
+                             **pic.LOOKS[method])
+    pic.label_lines(losses, lines)
 
     # Rows as in the panel to the right: the loss found at each rate, the best in colour.
-    ex.panel(search, "The search: loss on held-out examples (nats)", "rate", "")
+    pic.panel(search, "The search: loss on held-out examples (nats)", "rate", "")
     search.set_xscale("log")
     for at, method in enumerate(results):
         rates = [rate for of, rate in found if of == method]
-        search.plot(rates, np.full(len(rates), at), color=ex.PALE, zorder=0)
+        search.plot(rates, np.full(len(rates), at), color=pic.PALE, zorder=0)
         for rate in rates:
-            look = dict(color=ex.GREY, bbox=dict(facecolor="white", linewidth=0, pad=1))
+            look = dict(color=pic.GREY, bbox=dict(facecolor="white", linewidth=0, pad=1))
             if rate == best[method]:
                 look = dict(color="white", fontweight="bold", bbox=dict(
-                    boxstyle="round", facecolor=ex.LOOKS[method]["color"], linewidth=0))
+                    boxstyle="round", facecolor=pic.LOOKS[method]["color"], linewidth=0))
             search.text(rate, at, f"{found[method, rate]:.2f}", ha="center", va="center",
                         fontsize=9, **look)
 
-    ex.panel(accuracy, "Test accuracy, a dot for each seed", "right answers (%)", "")
+    pic.panel(accuracy, "Test accuracy, a dot for each seed", "right answers (%)", "")
     for at, (method, runs) in enumerate(results.items()):
         right = np.array([run["accuracy"] for run in runs])
-        look = ex.LOOKS[method]
+        look = pic.LOOKS[method]
         apart = at + np.linspace(-0.1, 0.1, len(right))  # as equal ones would be one dot
         accuracy.plot(right, apart, look["marker"], color=look["color"], markersize=5)
-        accuracy.errorbar(right.mean(), at + 0.28, xerr=right.std(), color=ex.INK, capsize=3,
+        accuracy.errorbar(right.mean(), at + 0.28, xerr=right.std(), color=pic.INK, capsize=3,
                           marker="|", markersize=9)
     for axes in (search, accuracy):
         axes.set_yticks(range(len(results)), results)

@@ -12,6 +12,7 @@ from time import perf_counter
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -24,7 +25,7 @@ LOOKS = {  # the larger the batch, the darker; all examples at once are GD
     8: dict(color="#3E9BD6", linestyle="-.", marker="s"),
     32: dict(color="#0072B2", linestyle="--", marker="^"),
     128: dict(color="#00426B", linestyle="-", marker="D"),
-    FULL: ex.LOOKS["GD"],
+    FULL: pic.LOOKS["GD"],
 }
 NAMES = {batch: str(batch) for batch in LOOKS} | {1: "1 (SGD)", FULL: "all (GD)"}
 
@@ -133,12 +134,12 @@ def print_spreads(sizes, spreads):
 
 
 def draw(runs, updates, passes, sizes, spreads):
-    figure = ex.new_figure(14, 8)
+    figure = pic.new_figure(14, 8)
     panels = figure.subplots(2, 3)
     for at, (axes, unit) in enumerate(zip(panels[0], ("updates", "examples seen", "seconds"))):
-        ex.panel(axes, f"Loss against {unit}", unit, "" if at else "training loss (nats)")
+        pic.panel(axes, f"Loss against {unit}", unit, "" if at else "training loss (nats)")
         axes.set_xscale("log")
-        ex.log_scale(axes, 0.1, 0.2, 0.5, 1, 2)
+        pic.log_scale(axes, 0.1, 0.2, 0.5, 1, 2)
         lines = [axes.plot(*np.median(curves, 0)[:, [at, 3]].T, **LOOKS[batch],
                            label=NAMES[batch], markevery=6, markersize=4)[0]
                  for batch, curves in runs.items()]
@@ -150,38 +151,38 @@ def draw(runs, updates, passes, sizes, spreads):
                 axes.annotate(line.get_label(), line.get_xydata()[-1], (0, -12), ha="center",
                               textcoords="offset points", color=line.get_color(), fontsize=9)
         else:
-            ex.label_lines(axes, lines)
+            pic.label_lines(axes, lines)
     titles = "Gradients point aside as 1 / sqrt(batch)", "Angle with the gradient of all"
     units = "part across, over the gradient's length", "median angle (degrees)"
     fine = np.geomspace(sizes[0], sizes[-1])
     for at, axes in enumerate(panels[1, :2]):
-        ex.panel(axes, titles[at], "batch size", units[at])
+        pic.panel(axes, titles[at], "batch size", units[at])
         axes.set(xscale="log", yscale="linear" if at else "log")
         for (state, measured), mark in zip(spreads.items(), "os"):
             theory = measured[0][0] / np.sqrt(fine)
             axes.plot(fine, np.degrees(np.arctan(theory)) if at else theory,
-                      color=ex.LOOKS["SGD"]["color"], zorder=0)
-            axes.plot(sizes, measured[at], mark, color=ex.INK, markersize=5)
+                      color=pic.LOOKS["SGD"]["color"], zorder=0)
+            axes.plot(sizes, measured[at], mark, color=pic.INK, markersize=5)
             axes.annotate(f"{state} training", (sizes[-1], measured[at][-1]), (-9, -3),
-                          textcoords="offset points", color=ex.GREY, fontsize=9, ha="right")
+                          textcoords="offset points", color=pic.GREY, fontsize=9, ha="right")
         axes.annotate("lines: from the first point\nby 1 / sqrt(batch)", (0.98, 0.88),
-                      xycoords="axes fraction", color=ex.GREY, fontsize=9, ha="right")
+                      xycoords="axes fraction", color=pic.GREY, fontsize=9, ha="right")
     draw_accuracies(panels[1, 2], runs, updates, passes)
     return figure
 
 
 def draw_accuracies(axes, runs, updates, passes):
     """A dot for each seed, a bar at their mean."""
-    ex.panel(axes, "Test accuracy, a dot for each seed", "batch size", "right answers (%)")
+    pic.panel(axes, "Test accuracy, a dot for each seed", "batch size", "right answers (%)")
     for at, (batch, curves) in enumerate(runs.items()):
         for rows, dx, face in zip(when(curves, updates, passes), (-0.15, 0.15),
                                   (LOOKS[batch]["color"], "none")):
             axes.plot(np.full(len(rows), at + dx), rows[:, 4], "o", markersize=5,
                       color=LOOKS[batch]["color"], markerfacecolor=face)
-            axes.hlines(rows[:, 4].mean(), at + dx - 0.13, at + dx + 0.13, color=ex.INK)
+            axes.hlines(rows[:, 4].mean(), at + dx - 0.13, at + dx + 0.13, color=pic.INK)
     axes.set(ylim=(0, 104), xticks=range(len(runs)), xticklabels=NAMES.values())
     axes.annotate(f"full dots: after {updates} updates\nhollow dots: after {passes} passes\n"
-                  "over the examples", (0.03, 0.05), xycoords="axes fraction", color=ex.GREY,
+                  "over the examples", (0.03, 0.05), xycoords="axes fraction", color=pic.GREY,
                   fontsize=9)
 
 
@@ -204,7 +205,7 @@ def main():
     spreads = {state: spread(each, sizes, repeats, train_set, rng)
                for state, each in ex.progress(nets.items(), "net")}
     print_spreads(sizes, spreads)
-    ex.save(draw(runs, updates, passes, sizes, spreads), chosen.out, "gd_vs_sgd")
+    pic.save(draw(runs, updates, passes, sizes, spreads), chosen.out, "gd_vs_sgd")
 
 
 if __name__ == "__main__":

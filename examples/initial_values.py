@@ -22,6 +22,7 @@ and what becomes of the training, without and with batch norm.
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -88,7 +89,7 @@ def train(net, epochs, train_set):
 def draw_outputs(axes, activation, scheme, layers):
     """A histogram for each layer, one below the other, with its spread beside it."""
     part = ", where above 0" if activation == "ReLU" else ""  # half of ReLU's are 0
-    ex.panel(axes, f"{activation}, {scheme}", f"output of a unit{part}", "hidden layer")
+    pic.panel(axes, f"{activation}, {scheme}", f"output of a unit{part}", "hidden layer")
     low, high = {"sigmoid": (0, 1), "tanh": (-1, 1), "ReLU": (0, 4)}[activation]
     for i, h in enumerate(layers, start=1):
         seen = h[h > 0] if part else h
@@ -97,15 +98,15 @@ def draw_outputs(axes, activation, scheme, layers):
         axes.stairs(top, edges, baseline=i, fill=True, color=SCHEMES[scheme][1]["color"])
         std = f"{h.std():.2g}" if h.std() < 10 else f"{h.std():,.0f}"
         axes.annotate(std, (high, i), xytext=(5, 0), textcoords="offset points",
-                      color=ex.GREY, fontsize=9)
+                      color=pic.GREY, fontsize=9)
     axes.set(xlim=(low, high), ylim=(DEPTH + 0.1, 0), yticks=range(1, DEPTH + 1))
-    axes.annotate("std", (high, 0), xytext=(5, 0), textcoords="offset points", color=ex.GREY,
+    axes.annotate("std", (high, 0), xytext=(5, 0), textcoords="offset points", color=pic.GREY,
                   fontsize=9, va="top")
 
 
 def draw_lines(axes, title, x, y, curves):
     """A line for each scheme, on a logarithmic scale; one without numbers is only named."""
-    ex.panel(axes, title, x, f"{y}, log scale")
+    pic.panel(axes, title, x, f"{y}, log scale")
     lines = []
     for scheme, numbers in curves.items():
         if len(numbers):
@@ -118,7 +119,7 @@ def draw_lines(axes, title, x, y, curves):
     axes.minorticks_off()
     if x == "epoch":
         axes.set_ylim(2e-3, 20)  # the same for all, so that one sees what batch norm does
-    ex.label_lines(axes, lines, gap=0.1)
+    pic.label_lines(axes, lines, gap=0.1)
 
 
 def main():
@@ -129,7 +130,7 @@ def main():
     if args.quick:
         images, labels = images[:300], labels[:300]
 
-    shapes, training = ex.new_figure(13, 10), ex.new_figure(13, 10)
+    shapes, training = pic.new_figure(13, 10), pic.new_figure(13, 10)
     grid, rows = shapes.subplots(4, 3), []
     curves = {}
     pairs = [(activation, scheme) for activation in ACTIVATIONS for scheme in SCHEMES]
@@ -156,8 +157,8 @@ def main():
             x, y = ("epoch", "loss in nats") if r else ("hidden layer", "rms of dL/dW")
             draw_lines(axes, f"{activation}: {name}", x, y,
                        {scheme: curves[r, activation, scheme] for scheme in SCHEMES})
-    ex.save(shapes, args.out, "initial_values")
-    ex.save(training, args.out, "initial_values_training")
+    pic.save(shapes, args.out, "initial_values")
+    pic.save(training, args.out, "initial_values_training")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ All of it on digits of 8x8 pixels, with a net of one hidden layer and batches of
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -96,7 +97,7 @@ def main():
                                    *schedule))
         test = range_test(60 if chosen.quick else 200, chosen.seed, sets)
     print_numbers(runs, jobs, test)
-    ex.save(draw(runs, test), chosen.out, "learning_rate")
+    pic.save(draw(runs, test), chosen.out, "learning_rate")
 
 
 def print_numbers(runs, jobs, test):
@@ -123,34 +124,34 @@ def curve(axes, results, **look):
 
 
 def draw(runs, test):
-    figure = ex.new_figure(14, 8)
+    figure = pic.new_figure(14, 8)
     (extremes, ranging, found), (rates, scheduled, warm) = figure.subplots(2, 3)
-    blue = ex.LOOKS["SGD"]["color"]
-    ex.panel(extremes, "Too small, right, too large (SGD)", "passes over the examples",
+    blue = pic.LOOKS["SGD"]["color"]
+    pic.panel(extremes, "Too small, right, too large (SGD)", "passes over the examples",
              "training loss (nats)")
-    ex.label_lines(extremes, [
+    pic.label_lines(extremes, [
         curve(extremes, runs["rate", rate], label=f"{name}, {rate:g}", color=blue,
               linestyle=dash)
         for (name, rate), dash in zip(EXTREMES.items(), ("--", "-", ":"))])
 
-    ex.panel(ranging, "Range test: the rate grows, the loss tells", "rate of the update",
+    pic.panel(ranging, "Range test: the rate grows, the loss tells", "rate of the update",
              "training loss (nats)")
     at, losses, suggested = test
     ranging.plot(at, losses, color=blue)
-    ex.panel(found, "The rate that it finds is a good one", "rate, constant for the run",
+    pic.panel(found, "The rate that it finds is a good one", "rate, constant for the run",
              "final training loss (nats)")
     found.plot(RATES, [np.median([losses[-1] for losses, *_ in runs["rate", rate]])
                        for rate in RATES], "o-", color=blue)
     for axes in (ranging, found):
         axes.set(xscale="log", ylim=(-0.1, 3.2))
-        axes.axvline(suggested, color=ex.INK, linewidth=1, linestyle="--")
+        axes.axvline(suggested, color=pic.INK, linewidth=1, linestyle="--")
         axes.annotate(f"take {suggested:.2g}", (suggested, 3), (-5, 0), ha="right",
-                      textcoords="offset points", color=ex.INK, fontsize=9)
+                      textcoords="offset points", color=pic.INK, fontsize=9)
 
-    ex.panel(rates, "Schedules", "passes over the examples", "rate")
-    ex.panel(scheduled, "Loss with each, and right test answers", "passes over the examples",
+    pic.panel(rates, "Schedules", "passes over the examples", "rate")
+    pic.panel(scheduled, "Loss with each, and right test answers", "passes over the examples",
              "training loss (nats)")
-    ex.log_scale(scheduled, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+    pic.log_scale(scheduled, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
     rate_lines, loss_lines = [], []
     for name, shade, dash in zip(SCHEDULES, SHADES, DASHES):
         results = runs["schedule", name]
@@ -159,15 +160,15 @@ def draw(runs, test):
         rate_lines += rates.plot(np.arange(len(y)) / EPOCH, y, label=name, **look)
         right = np.mean([accuracy for *_, accuracy in results])
         loss_lines.append(curve(scheduled, results, label=f"{name}: {right:.1f} %", **look))
-    ex.label_lines(rates, rate_lines)
-    ex.label_lines(scheduled, loss_lines)
+    pic.label_lines(rates, rate_lines)
+    pic.label_lines(scheduled, loss_lines)
 
-    ex.panel(warm, f"Warm-up (Adam, rate {WARM_RATE:g})", "passes over the examples",
+    pic.panel(warm, f"Warm-up (Adam, rate {WARM_RATE:g})", "passes over the examples",
              "training loss (nats)")
     warm.set_ylim(0, 3.2)
-    ex.label_lines(warm, [
+    pic.label_lines(warm, [
         curve(warm, runs["warm-up", name], label=label, linestyle=dash,
-              color=ex.LOOKS["Adam"]["color"])
+              color=pic.LOOKS["Adam"]["color"])
         for name, label, dash in (("no", "without", "--"), ("yes", "with", "-"))])
     return figure
 

@@ -27,6 +27,7 @@ ones, of which each unit's part is as long as the unit's weights (their filter n
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -156,8 +157,8 @@ def surface(net, center, directions, xs, ys, images, labels):
 
 def draw_losses(values, slopes):
     """The losses where yes is true, and their derivatives; what they are called is in one."""
-    ex.panel(values, "The loss, where yes is true", "logit x", "loss")
-    ex.panel(slopes, "Its derivative", "logit x", "dL/dx")
+    pic.panel(values, "The loss, where yes is true", "logit x", "loss")
+    pic.panel(slopes, "Its derivative", "logit x", "dL/dx")
     x, rows = np.linspace(-8, 4, 241), []
     for name, (loss, color, dash, mark, place) in LOSSES.items():
         look = dict(color=color, linestyle=dash, marker=mark, markevery=40, markersize=4)
@@ -172,7 +173,7 @@ def draw_losses(values, slopes):
 
 def draw_descents(axes, steps):
     """How the probability of a yes rises from several starts, under two losses."""
-    ex.panel(axes, "Descent from a wrong x", "step, at a rate of 1 (log scale)", "sigmoid(x)")
+    pic.panel(axes, "Descent from a wrong x", "step, at a rate of 1 (log scale)", "sigmoid(x)")
     starts, columns = (-2, -4, -6, -8), []
     for name in list(LOSSES)[:2]:
         loss, color, dash, *_ = LOSSES[name]
@@ -195,7 +196,7 @@ def draw_surface(axes, xs, ys, losses):
     """Contours of the loss, the darker the lower."""
     levels = np.geomspace(losses.min() * 1.02, losses.max(), 12)
     axes.contourf(xs, ys, losses, levels=[0, *levels], cmap="Blues_r", alpha=0.6)
-    lines = axes.contour(xs, ys, losses, levels=levels, colors=[ex.INK], linewidths=0.6)
+    lines = axes.contour(xs, ys, losses, levels=levels, colors=[pic.INK], linewidths=0.6)
     axes.clabel(lines, fmt="%.2g", fontsize=8)
     axes.grid(visible=False)
     axes.set_aspect("equal")
@@ -213,11 +214,11 @@ def main():
     args = ex.options(__doc__)
     generator = tg.manual_seed(args.seed)
     check_derivation(generator)
-    figure = ex.new_figure(14, 4.6)
+    figure = pic.new_figure(14, 4.6)
     values, slopes, descents = figure.subplots(1, 3)
     draw_losses(values, slopes)
     draw_descents(descents, 100 if args.quick else 2500)
-    ex.save(figure, args.out, "loss_shapes")
+    pic.save(figure, args.out, "loss_shapes")
 
     (images, labels), _ = ex.digits()
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
@@ -230,14 +231,14 @@ def main():
     xs, ys = np.linspace(flat.min(axis=0) - margin, flat.max(axis=0) + margin, side).T
     around = np.linspace(-1, 1, side)
 
-    figure = ex.new_figure(14, 4.6)
+    figure = pic.new_figure(14, 4.6)
     left, right = figure.subplots(1, 2, width_ratios=[2.2, 1])
-    ex.panel(left, "Loss in nats where the training went",
+    pic.panel(left, "Loss in nats where the training went",
              *[f"principal direction {i + 1} ({share:.0%} of the path's spread)"
                for i, share in enumerate(shares)])
     draw_surface(left, xs, ys, surface(net, path[-1], directions, xs, ys, images, labels))
     draw_path(left, flat)
-    ex.panel(right, "and around its end", "random direction 1", "random direction 2")
+    pic.panel(right, "and around its end", "random direction 1", "random direction 2")
     losses = surface(net, path[-1], random, around, around, images, labels)
     draw_surface(right, around, around, losses)
     right.set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
@@ -248,7 +249,7 @@ def main():
                      [[" + ".join(f"{share:.1%}" for share in shares),
                        f"{losses[side // 2, side // 2]:.3f}", f"{losses.min():.3f}",
                        f"{edge.min():.2f} to {edge.max():.2f}"]]))
-    ex.save(figure, args.out, "loss_surface")
+    pic.save(figure, args.out, "loss_surface")
 
 
 if __name__ == "__main__":

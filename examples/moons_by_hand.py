@@ -18,6 +18,7 @@ from time import perf_counter
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite.optim import lr_scheduler
@@ -120,15 +121,15 @@ def main():
     right = int(np.sum(np.sign(scores) == signs))
     print(f"\n{len(net.parameters())} weights, {right} of {n} points right")
 
-    figure = ex.new_figure(11, 4.8)
+    figure = pic.new_figure(11, 4.8)
     left, right_half = figure.subfigures(1, 2, width_ratios=[1, 1.3])
     axes = left.subplots()
-    ex.panel(axes, f"{right} of {n} points right", "step", "mean hinge loss + 1e-4 |w|²")
-    axes.plot(range(1, steps + 1), losses, color=ex.INK, linewidth=2)
+    pic.panel(axes, f"{right} of {n} points right", "step", "mean hinge loss + 1e-4 |w|²")
+    axes.plot(range(1, steps + 1), losses, color=pic.INK, linewidth=2)
     axes.set_ylim(bottom=0)
     tg.plot.decision_boundary(net, points, labels, ["upper moon", "lower moon"],
                               steps=20 if args.quick else 40, figure=right_half)
-    ex.save(figure, args.out, "moons_by_hand")
+    pic.save(figure, args.out, "moons_by_hand")
     draw_neuron(args.out / "neuron.svg")
     print(f"the graph of a neuron: {args.out / 'neuron.svg'}")
 

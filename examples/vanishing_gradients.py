@@ -23,6 +23,7 @@ et al. 2019, "A mean field theory of batch normalization"). The two together hol
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
@@ -34,7 +35,7 @@ DEPTH, WIDTH = 20, 64  # as wide as a digit has pixels, so that every layer is o
 ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "ReLU": F.relu}
 SCHEMES = {"sigmoid": "Xavier", "tanh": "Xavier", "ReLU": "He"}  # which suits it
 VARIANTS = {  # (residual, norm), and how it is drawn
-    "plain": ((False, False), dict(color=ex.INK, linestyle="-", marker="o")),
+    "plain": ((False, False), dict(color=pic.INK, linestyle="-", marker="o")),
     "residual": ((True, False), dict(color=COLORS[0], linestyle="--", marker="s")),
     "batch norm": ((False, True), dict(color=COLORS[1], linestyle="-.", marker="^")),
     "both": ((True, True), dict(color=COLORS[2], linestyle=":", marker="D")),
@@ -93,7 +94,7 @@ def slopes(activation, std, images):
 
 def draw_norms(axes, activation, norms, accuracies):
     """A line for each variant, from the last layer back to the first, as the sweep goes."""
-    ex.panel(axes, f"{activation}: gradient by layer",
+    pic.panel(axes, f"{activation}: gradient by layer",
              f"layer, from the last ({DEPTH}) to the first", "norm of dL/dW (log scale)")
     layers = np.arange(DEPTH, 0, -1)
     lines = []
@@ -105,25 +106,25 @@ def draw_norms(axes, activation, norms, accuracies):
     axes.set(yscale="log", xlim=(DEPTH + 0.5, 0.5), xticks=[20, 15, 10, 5, 1],
              ylim=(0.95 * 10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
     axes.minorticks_off()
-    ex.label_lines(axes, lines)
+    pic.label_lines(axes, lines)
     if activation == "sigmoid":
         quarters = norms[activation, "plain"][-1] * 0.25 ** (DEPTH - layers)
-        axes.plot(layers, quarters, color=ex.GREY, linewidth=5, alpha=0.3)
-        axes.text(11.5, quarters[9], "1/4 a layer", color=ex.GREY, fontsize=9, ha="right",
+        axes.plot(layers, quarters, color=pic.GREY, linewidth=5, alpha=0.3)
+        axes.text(11.5, quarters[9], "1/4 a layer", color=pic.GREY, fontsize=9, ha="right",
                   va="top")
-        axes.text(0.02, 0.03, "in percent: test digits\nright after training", color=ex.GREY,
+        axes.text(0.02, 0.03, "in percent: test digits\nright after training", color=pic.GREY,
                   fontsize=9, transform=axes.transAxes)
 
 
 def draw_saturation(axes, activation, seen):
     """f' as the engine has it, and how the z of a layer are spread below it."""
-    ex.panel(axes, f"{activation}: units under its slope f'", "z of the second layer",
+    pic.panel(axes, f"{activation}: units under its slope f'", "z of the second layer",
              "f'(z); bars: how many units")
     z = tg.Tensor(np.linspace(-12, 12, 481), requires_grad=True)
     (slope,) = tg.grad(ACTIVATIONS[activation](z).sum(), z)
     top = slope.numpy().max()
     word = "off" if activation == "ReLU" else "saturated"
-    axes.plot(z.numpy(), slope.numpy(), color=ex.INK, linewidth=2)
+    axes.plot(z.numpy(), slope.numpy(), color=pic.INK, linewidth=2)
     for k, (name, (values, share)) in enumerate(seen.items()):
         counts, edges = np.histogram(values, bins=np.linspace(-12, 12, 49))
         heights = 0.75 * top * counts / counts.max()
@@ -158,7 +159,7 @@ def main():
     print(in_columns(["activation", "net", f"|dL/dW| of layer {DEPTH}", "of layer 1",
                       "factor a layer", f"right after {epochs} epochs"], rows, left=2))
 
-    figure = ex.new_figure(14, 8)
+    figure = pic.new_figure(14, 8)
     axes = figure.subplots(2, 3)
     rows = []
     for column, activation in zip(axes.T, ACTIVATIONS):
@@ -175,7 +176,7 @@ def main():
     print()
     print(in_columns(["activation", "weights", "spread of z", "mean f'", "saturated"], rows,
                      left=2))
-    ex.save(figure, args.out, "vanishing_gradients")
+    pic.save(figure, args.out, "vanishing_gradients")
 
 
 if __name__ == "__main__":
