@@ -11,7 +11,8 @@ from experiment import progress
 from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
 
 __all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours",
-           "label_lines", "log_scale", "named_lines", "new_figure", "note", "panel", "save"]
+           "label_lines", "log_scale", "named_lines", "new_figure", "note", "number",
+           "panel", "save"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -65,6 +66,16 @@ def note(axes, text, at, offset=(0, 0), inside=False, color=GREY, **more):
     axes.annotate(text, at, offset, xycoords="axes fraction" if inside else "data",
                   textcoords="offset points", color=color, fontsize=9, annotation_clip=False,
                   **more)
+
+
+def number(axes, at, text, color=None):
+    """A number in the middle of a point, or, if it has a colour, in a box of that colour."""
+    box = dict(facecolor="white", linewidth=0, pad=1)
+    look = dict(color=GREY)
+    if color:
+        box = dict(boxstyle="round", facecolor=color, linewidth=0)
+        look = dict(color="white", fontweight="bold")
+    axes.text(*at, text, bbox=box, ha="center", va="center", fontsize=9, **look)
 
 
 # ---- what stands in a panel ------------------------------------------------------------
