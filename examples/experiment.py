@@ -26,6 +26,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite.nn import functional as F
+from tinygrad_lite.nn.utils import parameters_to_vector, vector_to_parameters
 from tinygrad_lite.tables import in_columns
 
 try:
@@ -34,8 +35,9 @@ except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
 __all__ = ["Parser", "Runs", "best_rates", "digits", "endless", "loss_of", "mean_and_deviation",
-           "mnist_folder", "mnist_test_digits", "options", "positive", "progress", "run", "say",
-           "steps", "table"]
+           "mnist_folder", "mnist_test_digits", "options", "path_of", "positive",
+           "principal_directions", "progress", "random_direction", "run", "say", "steps",
+           "surface", "table", "window"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -189,6 +191,53 @@ def best_rates(found):
     return best
 
 
+# ---- the loss over two directions that all weights go in -------------------------------
+
+
+def path_of(net, optimizer, batches, count):
+    """Train; all weights at the start and after each step, of shape (count + 1, weights)."""
+    path = [parameters_to_vector(net.parameters()).numpy()]
+    for _ in steps(net, optimizer, batches, count):
+        path.append(parameters_to_vector(net.parameters()).numpy())
+    return np.array(path)
+
+
+def principal_directions(path):
+    """Two directions of length 1 in which the path reaches farthest, and their shares of it."""
+    _, lengths, directions = np.linalg.svd(path - path.mean(axis=0), full_matrices=False)
+    return directions[:2], (lengths ** 2 / np.sum(lengths ** 2))[:2]
+
+
+def random_direction(net, generator):
+    """A random direction, each unit's part as long as its weights; biases stay as they are."""
+    parts = []
+    for p in net.parameters():
+        weights = p.numpy()
+        part = np.zeros(weights.shape)
+        if weights.ndim > 1:
+            part = generator.normal(size=weights.shape)
+            lengths = [np.linalg.norm(x, axis=1, keepdims=True) for x in (weights, part)]
+            part *= lengths[0] / lengths[1]
+        parts.append(part.ravel())
+    return np.concatenate(parts)
+
+
+def window(flat, side):
+    """So many places on each axis, to beyond a flat path by a fifth of how wide it is."""
+    margin = 0.2 * np.ptp(flat[:, 0])
+    return np.linspace(flat.min(axis=0) - margin, flat.max(axis=0) + margin, side).T
+
+
+def surface(net, center, directions, xs, ys, images, labels):
+    """The loss at center + x * directions[0] + y * directions[1], of shape (ys, xs)."""
+    losses = np.empty((len(ys), len(xs)))
+    for i, j in progress(list(np.ndindex(losses.shape)), "point"):
+        weights = center + xs[j] * directions[0] + ys[i] * directions[1]
+        vector_to_parameters(weights.astype(np.float32), net.parameters())
+        losses[i, j] = loss_of(net, images, labels)
+    return losses
+
+
 # ---- many runs in processes of their own -----------------------------------------------
 
 
@@ -230,7 +279,10 @@ class Runs:
             For each name a list of what its runs gave.
         """
         runs = [run for group in groups.values() for run in group if run not in self.kept]
+        # A process that is only just starting is deaf to Ctrl-C as well: it inherits that.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
         waiting = {self.pool.submit(self.function, *run): run for run in runs}
+        signal.signal(signal.SIGINT, heard)
         with self.path.open("a") as file:
             file.write("\n")  # so that a line that was cut short ends here
             for future in progress(as_completed(waiting), "run", len(waiting)):

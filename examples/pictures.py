@@ -10,9 +10,9 @@ from experiment import progress
 
 from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
 
-__all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours",
+__all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours", "depths",
            "label_lines", "log_scale", "named_lines", "new_figure", "note", "number",
-           "panel", "save"]
+           "panel", "panels", "save", "way"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -28,6 +28,16 @@ LOOKS["Adadelta"] = dict(color=GREY, linestyle=(0, (6, 2)), marker="h")
 
 
 # ---- axes and words --------------------------------------------------------------------
+
+
+def panels(width, height, rows, columns, **more):
+    """An empty figure of a size in inches, and its axes, in an array.
+
+    Args:
+        more: for `figure.subplots`, such as `width_ratios`.
+    """
+    figure = new_figure(width, height)
+    return figure, figure.subplots(rows, columns, **more)
 
 
 def panel(axes, title, x, y, **settings):
@@ -146,6 +156,24 @@ def contours(axes, height, minimum, window, levels):
     axes.contour(x, y, height(x, y), levels, colors="#C8C8C8", linewidths=0.7)
     axes.plot(*minimum, "+", color=GREY)
     axes.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def depths(axes, xs, ys, losses):
+    """Filled contours of losses, of shape (ys, xs): the darker the lower."""
+    levels = np.geomspace(losses.min() * 1.02, losses.max(), 12)
+    axes.contourf(xs, ys, losses, levels=[0, *levels], cmap="Blues_r", alpha=0.6)
+    lines = axes.contour(xs, ys, losses, levels=levels, colors=[INK], linewidths=0.6)
+    axes.clabel(lines, fmt="%.2g", fontsize=8)
+    axes.grid(visible=False)
+    axes.set_aspect("equal")
+
+
+def way(axes, path, color):
+    """A path with its start and its end named."""
+    axes.plot(*path.T, color=color, linewidth=2)
+    for k, text in [(0, "start"), (-1, "end")]:
+        axes.plot(*path[k], marker="os"[k], color=color, markeredgecolor="white")
+        axes.annotate(text, path[k], xytext=(8, -12), textcoords="offset points")
 
 
 # ---- files -----------------------------------------------------------------------------
