@@ -12,7 +12,8 @@ from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
 
 __all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours", "depths",
            "label_lines", "log_scale", "named_lines", "new_figure", "note", "number",
-           "panel", "panels", "save", "way"]
+           "panel", "panels", "save", "shadows",
+           "way"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -134,6 +135,25 @@ def label_lines(axes, lines, gap=0.055):
                       bbox=dict(facecolor="white", linewidth=0, pad=1),
                       arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6,
                                       relpos=(0, 0.5)))
+
+
+def shadows(axes, named, edges, top):
+    """Histograms on one another, each named beside the panel, with a line that leads there.
+
+    Args:
+        named: for each name an array of numbers; two at most.
+        edges: of the bars.
+        top: how high the highest bars are.
+    """
+    for k, (name, numbers) in enumerate(named.items()):
+        counts, _ = np.histogram(numbers, bins=edges)
+        heights = top * counts / counts.max()
+        axes.stairs(heights, edges, fill=True, alpha=0.35, color=COLORS[k])
+        axes.stairs(heights, edges, color=COLORS[k], linewidth=1.2, linestyle=["-", "--"][k])
+        bar = int((0.5 + 0.36 * k) * len(counts))  # that the line leads to
+        axes.annotate(name, (edges[bar], heights[bar]), xytext=(1.04, 0.8 - 0.4 * k),
+                      textcoords="axes fraction", fontsize=9, color=COLORS[k], va="center",
+                      annotation_clip=False, arrowprops=dict(arrowstyle="-", color=COLORS[k]))
 
 
 def bars(axes, numbers):
