@@ -54,7 +54,7 @@ def train(data, purpose, method, rate, seed, epochs):
     batches = tg.data.DataLoader(images, labels, batch_size=50, shuffle=True)
     curve = []
     with np.errstate(all="ignore"):  # a rate too large shows in the loss
-        for done in ex.steps(net, optimizer, batches, epochs * len(batches)):
+        for done, _ in ex.steps(net, optimizer, batches, epochs * len(batches)):
             if done % len(batches) == 0:
                 curve.append(ex.loss_of(net, images, labels))
         loss = ex.loss_of(net, *test)

@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import perf_counter
 
 # Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
 # where other programs run as well they may take ten times as long.
@@ -34,10 +35,10 @@ try:
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["Parser", "Runs", "best_rates", "digits", "endless", "loss_of", "mean_and_deviation",
-           "mnist_folder", "mnist_test_digits", "options", "path_of", "positive",
-           "principal_directions", "progress", "random_direction", "run", "say", "steps",
-           "surface", "table", "window"]
+__all__ = ["Parser", "Runs", "best_rates", "digits", "endless", "gradient_of", "loss_of",
+           "mean_and_deviation", "mnist_folder", "mnist_test_digits", "options", "path_of",
+           "positive", "principal_directions", "progress", "random_direction", "run", "say",
+           "steps", "surface", "table", "watch", "window"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -167,19 +168,46 @@ def endless(batches):
 def steps(net, optimizer, batches, count):
     """Train a net to tell classes apart, for so many updates, pass after pass.
 
-    Yields how many updates are done, after each: time to look at the net, or change the rate.
+    Yields after each how many updates are done, and how many seconds all of them took. The
+    clock stands still while the caller looks at the net, or changes the rate.
     """
+    seconds = 0
     for done, (inputs, labels) in zip(range(1, count + 1), endless(batches)):
+        start = perf_counter()
         optimizer.zero_grad()
         F.cross_entropy(net(inputs), labels).backward()
         optimizer.step()
-        yield done
+        seconds += perf_counter() - start
+        yield done, seconds
 
 
 def loss_of(net, inputs, labels):
     """The mean cross-entropy in nats, as a number; nothing is recorded for gradients."""
     with tg.no_grad():
         return F.cross_entropy(net(inputs), labels).item()
+
+
+def gradient_of(net, inputs, labels):
+    """The gradient of that loss with respect to all weights, as one vector."""
+    found = tg.grad(F.cross_entropy(net(inputs), labels), net.parameters())
+    return np.concatenate([g.numpy().ravel() for g in found]).astype(float)
+
+
+def watch(net, optimizer, batches, looks, train_set, test_set):
+    """Train, and look at the net after certain numbers of updates, up to the largest of them.
+
+    Returns:
+        A row (updates, examples seen, seconds, loss on what is learnt from, right answers to
+        the test in percent) for each time that it was looked at.
+    """
+    rows = []
+    for done, seconds in steps(net, optimizer, batches, max(looks)):
+        if done in looks:
+            whole, more = divmod(done, len(batches))
+            seen = whole * len(train_set[1]) + more * batches.batch_size
+            rows.append((done, seen, seconds, loss_of(net, *train_set),
+                         100 * tg.accuracy(net(test_set[0]), test_set[1])))
+    return np.array(rows)
 
 
 def best_rates(found):

@@ -45,7 +45,7 @@ def train(updates, every, seed, sets, kind, rate, make_schedule=SCHEDULES["const
     schedule = make_schedule(optimizer, updates)
     batches = tg.data.DataLoader(images, labels, batch_size=32, shuffle=True)
     losses, rates = [ex.loss_of(net, images, labels)], [optimizer.param_groups[0]["lr"]]
-    for done in ex.steps(net, optimizer, batches, updates):
+    for done, _ in ex.steps(net, optimizer, batches, updates):
         schedule.step()
         rates.append(optimizer.param_groups[0]["lr"])
         if done % every == 0 or done == updates:

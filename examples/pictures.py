@@ -11,9 +11,8 @@ from experiment import progress
 from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
 
 __all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours", "depths",
-           "label_lines", "log_scale", "named_lines", "new_figure", "note", "number",
-           "panel", "panels", "save", "shadows",
-           "way"]
+           "dots", "label_lines", "log_scale", "measured", "named_lines", "new_figure", "note",
+           "number", "panel", "panels", "save", "shadows", "way"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
 # others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
@@ -154,6 +153,24 @@ def shadows(axes, named, edges, top):
         axes.annotate(name, (edges[bar], heights[bar]), xytext=(1.04, 0.8 - 0.4 * k),
                       textcoords="axes fraction", fontsize=9, color=COLORS[k], va="center",
                       annotation_clip=False, arrowprops=dict(arrowstyle="-", color=COLORS[k]))
+
+
+def dots(axes, x, numbers, color, hollow=False):
+    """A dot for each number, above one another, with a line at their mean."""
+    axes.plot(np.full(len(numbers), x), numbers, "o", markersize=5, color=color,
+              markerfacecolor="none" if hollow else color)
+    axes.hlines(numbers.mean(), x - 0.13, x + 0.13, color=INK)
+
+
+def measured(axes, x, numbers, theory, name, mark):
+    """Marks for what was measured, their name at the last; a line for theory's (x, y).
+
+    The horizontal axis is logarithmic.
+    """
+    axes.set_xscale("log")
+    axes.plot(*theory, color=LOOKS["SGD"]["color"], zorder=0)
+    axes.plot(x, numbers, mark, color=INK, markersize=5)
+    note(axes, name, (x[-1], numbers[-1]), (-9, -3), ha="right")
 
 
 def bars(axes, numbers):
