@@ -11,7 +11,7 @@ from experiment import progress
 from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
 
 __all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contours", "depths",
-           "dots", "label_lines", "log_scale", "measured", "named_lines", "new_figure", "note",
+           "dots", "log_scale", "measured", "named_lines", "new_figure", "note",
            "number", "panel", "panels", "save", "shadows", "way"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
@@ -103,14 +103,14 @@ def named_lines(axes, curves, below=False, gap=0.055, **look):
     lines = [axes.plot(x, y, label=name, **own, **look)[0]
              for name, (x, y, own) in curves.items()]
     if not below:
-        label_lines(axes, lines, gap)
+        _name_beside(axes, lines, gap)
         return
     for line in lines:
         note(axes, line.get_label(), line.get_xydata()[-1], (0, -12), color=line.get_color(),
              ha="center")
 
 
-def label_lines(axes, lines, gap=0.055):
+def _name_beside(axes, lines, gap):
     """Names at the last points, moved up or down where two would meet.
 
     A line that goes on past the panel has its name where it leaves it.
