@@ -206,7 +206,7 @@ def watch(net, optimizer, batches, looks, train_set, test_set):
             whole, more = divmod(done, len(batches))
             seen = whole * len(train_set[1]) + more * batches.batch_size
             rows.append((done, seen, seconds, loss_of(net, *train_set),
-                         100 * tg.accuracy(net(test_set[0]), test_set[1])))
+                         100 * tg.accuracy(tg.predict(net, test_set[0]), test_set[1])))
     return np.array(rows)
 
 
