@@ -133,7 +133,8 @@ def draw_descents(axes, steps):
     pic.panel(axes, "Descent from a wrong x", "step, at a rate of 1 (log scale)", "sigmoid(x)",
               xscale="log", ylim=(-0.05, 1.12))
     starts, names, needed = (-2, -4, -6, -8), list(LOSSES)[:2], []
-    for loss, color, dash, *_ in map(LOSSES.get, names):
+    for name in names:
+        loss, color, dash, *_ = LOSSES[name]
         ways = descend(loss, starts, steps)
         axes.plot(range(1, steps + 1), ways, color=color, linestyle=dash)
         needed.append([f"{1 + np.argmax(p > 0.9):,}" if p[-1] > 0.9 else f"over {steps:,}"
