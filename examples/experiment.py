@@ -1,15 +1,22 @@
-"""What the scripts in this directory share: options, a look, a progress bar, data.
+"""What the scripts in this directory share: options, a progress bar, data, training, processes.
 
-It does nothing itself; each of the others is read from top to bottom without it.
+It does nothing itself; each of the others is read from top to bottom without it. What draws is
+in pictures.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import os
+import signal
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import perf_counter
 
 # Before NumPy is there: products as small as these gain nothing from threads of its BLAS, and
 # where other programs run as well they may take ten times as long.
@@ -18,29 +25,20 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 
-from tinygrad_lite import data
-from tinygrad_lite.plot.style import COLORS, GREY, INK, PALE, new_figure
+import tinygrad_lite as tg
+from tinygrad_lite.nn import functional as F
+from tinygrad_lite.nn.utils import parameters_to_vector, vector_to_parameters
+from tinygrad_lite.tables import in_columns
 
 try:
     from tqdm import tqdm
 except ImportError:  # an extra; without it the printed lines tell how far it is
     tqdm = None
 
-__all__ = ["GREY", "INK", "PALE", "LOOKS", "digits", "endless", "label_line", "label_lines",
-           "log_scale", "mean_and_deviation", "new_figure", "options", "panel", "progress",
-           "run", "save", "say"]
-
-# One look for each method, in every picture: a colour that the colour-blind can tell from the
-# others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
-_NAMES = ("SGD", "Momentum", "AdaGrad", "RMSprop", "Adam", "Nesterov", "AdamW", "GD")
-_ORDER = (0, 1, 2, 3, 4, 5, 4, 7)
-_DASHES = ("-", "--", "-.", ":", "-", "--", "-.", "-")
-_MARKS = "os^DvPX*"
-LOOKS = {
-    name: dict(color=COLORS[color], linestyle=dash, marker=mark)
-    for name, color, dash, mark in zip(_NAMES, _ORDER, _DASHES, _MARKS, strict=True)
-}
-LOOKS["Adadelta"] = dict(color=GREY, linestyle=(0, (6, 2)), marker="h")
+__all__ = ["Parser", "Runs", "best_rates", "digits", "endless", "gradient_of", "loss_of",
+           "mean_and_deviation", "mnist_folder", "mnist_test_digits", "options", "path_of",
+           "positive", "principal_directions", "progress", "random_direction", "run", "say",
+           "steps", "surface", "table", "watch", "window"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,6 +75,22 @@ def options(doc, **more):
     return chosen
 
 
+def positive(text):
+    """The type of an option that is a number of things."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return int(text)
+
+
+def mnist_folder(text):
+    """The type of an option that is a folder with MNIST in it; an absolute path."""
+    try:
+        tg.data.mnist(text, split="test")
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(" ".join(str(error).split())) from None
+    return str(Path(text).resolve())
+
+
 def run(main):
     """Run a script; Ctrl-C, a pipe closed by `head`, or a missing extra is no traceback."""
     try:
@@ -107,15 +121,42 @@ def say(line):
     sys.stdout.flush()
 
 
+def table(columns, rows, left=1):
+    """Print rows of words and numbers.
+
+    Args:
+        columns: for each what stands above it, and the format of its cells.
+        left: how many columns, the first ones, are aligned to the left.
+    """
+    header, formats = zip(*columns)
+    print(in_columns(header, [list(map(format, row, formats)) for row in rows], left))
+
+
+def mean_and_deviation(numbers, digits=2):
+    """Both as a text, such as "98.17 +- 0.67"."""
+    return f"{np.mean(numbers):.{digits}f} +- {np.std(numbers):.{digits}f}"
+
+
+# ---- data and training -----------------------------------------------------------------
+
+
 def digits(normalised=False):
     """Digits of 8x8 pixels, as (images, labels) to learn from and to test.
 
     Args:
         normalised: to mean 0 and mean square 1, over all pixels that are learnt from.
     """
-    (images, labels), (test_images, test_labels) = data.digits("train"), data.digits("test")
+    (images, labels), (test_images, test_labels) = map(tg.data.digits, ("train", "test"))
     mean, std = (images.mean(), images.std()) if normalised else (0, 1)
     return ((images - mean) / std, labels), ((test_images - mean) / std, test_labels)
+
+
+def mnist_test_digits(folder):
+    """The 10,000 digits that MNIST has for tests: 8,000 to learn from, 2,000 to test."""
+    images, labels = tg.data.mnist(folder, split="test")
+    order = np.random.default_rng(0).permutation(len(images))
+    learn, test = np.split(order, [len(order) * 4 // 5])
+    return (images[learn], labels[learn]), (images[test], labels[test])
 
 
 def endless(batches):
@@ -124,89 +165,172 @@ def endless(batches):
         yield from batches
 
 
-def mean_and_deviation(numbers, digits=2):
-    """Both as a text, such as "98.17 +- 0.67"."""
-    return f"{np.mean(numbers):.{digits}f} +- {np.std(numbers):.{digits}f}"
+def steps(net, optimizer, batches, count):
+    """Train a net to tell classes apart, for so many updates, pass after pass.
+
+    Yields after each how many updates are done, and how many seconds all of them took. The
+    clock stands still while the caller looks at the net, or changes the rate.
+    """
+    seconds = 0
+    for done, (inputs, labels) in zip(range(1, count + 1), endless(batches)):
+        start = perf_counter()
+        optimizer.zero_grad()
+        F.cross_entropy(net(inputs), labels).backward()
+        optimizer.step()
+        seconds += perf_counter() - start
+        yield done, seconds
 
 
-# ---- pictures --------------------------------------------------------------------------
+def loss_of(net, inputs, labels):
+    """The mean cross-entropy in nats, as a number; nothing is recorded for gradients."""
+    with tg.no_grad():
+        return F.cross_entropy(net(inputs), labels).item()
 
 
-def panel(axes, title, x, y):
-    """Name a panel and its axes, and leave out what does not inform."""
-    axes.set_title(title, loc="left", color=INK, fontsize=12)
-    axes.set_xlabel(x, color=GREY)
-    axes.set_ylabel(y, color=GREY)
-    axes.grid(color=PALE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", length=0, labelcolor=GREY)
-    axes.spines[:].set_visible(False)
+def gradient_of(net, inputs, labels):
+    """The gradient of that loss with respect to all weights, as one vector."""
+    found = tg.grad(F.cross_entropy(net(inputs), labels), net.parameters())
+    return np.concatenate([g.numpy().ravel() for g in found]).astype(float)
 
 
-def log_scale(axes, *ticks):
-    """A logarithmic vertical axis with these ticks, written as plain numbers."""
-    axes.set_yscale("log")
-    axes.set_yticks(ticks, ticks)
-    axes.minorticks_off()
+def watch(net, optimizer, batches, looks, train_set, test_set):
+    """Train, and look at the net after certain numbers of updates, up to the largest of them.
+
+    Returns:
+        A row (updates, examples seen, seconds, loss on what is learnt from, right answers to
+        the test in percent) for each time that it was looked at.
+    """
+    rows = []
+    for done, seconds in steps(net, optimizer, batches, max(looks)):
+        if done in looks:
+            whole, more = divmod(done, len(batches))
+            seen = whole * len(train_set[1]) + more * batches.batch_size
+            rows.append((done, seen, seconds, loss_of(net, *train_set),
+                         100 * tg.accuracy(tg.predict(net, test_set[0]), test_set[1])))
+    return np.array(rows)
 
 
-def label_line(axes, line, text=None, dy=0):
-    """Write a line's name at its last point, in its colour, instead of a legend.
+def best_rates(found):
+    """For each method the rate at which found[method, rate], a loss, is lowest."""
+    best = {}
+    for (method, rate), loss in found.items():
+        if method not in best or loss < found[method, best[method]]:
+            best[method] = rate
+    return best
+
+
+# ---- the loss over two directions that all weights go in -------------------------------
+
+
+def path_of(net, optimizer, batches, count):
+    """Train; all weights at the start and after each step, of shape (count + 1, weights)."""
+    path = [parameters_to_vector(net.parameters()).numpy()]
+    for _ in steps(net, optimizer, batches, count):
+        path.append(parameters_to_vector(net.parameters()).numpy())
+    return np.array(path)
+
+
+def principal_directions(path):
+    """Two directions of length 1 in which the path reaches farthest, and their shares of it."""
+    _, lengths, directions = np.linalg.svd(path - path.mean(axis=0), full_matrices=False)
+    return directions[:2], (lengths ** 2 / np.sum(lengths ** 2))[:2]
+
+
+def random_direction(net, generator):
+    """A random direction, each unit's part as long as its weights; biases stay as they are."""
+    parts = []
+    for p in net.parameters():
+        weights = p.numpy()
+        part = np.zeros(weights.shape)
+        if weights.ndim > 1:
+            part = generator.normal(size=weights.shape)
+            lengths = [np.linalg.norm(x, axis=1, keepdims=True) for x in (weights, part)]
+            part *= lengths[0] / lengths[1]
+        parts.append(part.ravel())
+    return np.concatenate(parts)
+
+
+def window(flat, side):
+    """So many places on each axis, to beyond a flat path by a fifth of how wide it is."""
+    margin = 0.2 * np.ptp(flat[:, 0])
+    return np.linspace(flat.min(axis=0) - margin, flat.max(axis=0) + margin, side).T
+
+
+def surface(net, center, directions, xs, ys, images, labels):
+    """The loss at center + x * directions[0] + y * directions[1], of shape (ys, xs)."""
+    losses = np.empty((len(ys), len(xs)))
+    for i, j in progress(list(np.ndindex(losses.shape)), "point"):
+        weights = center + xs[j] * directions[0] + ys[i] * directions[1]
+        vector_to_parameters(weights.astype(np.float32), net.parameters())
+        losses[i, j] = loss_of(net, images, labels)
+    return losses
+
+
+# ---- many runs in processes of their own -----------------------------------------------
+
+
+class Runs:
+    """Calls of a function, shared among processes; what they give is kept in a file.
+
+    Started again, it goes on where it was stopped: what is in the file is not done anew.
 
     Args:
-        text: the name; by default the line's own label.
-        dy: points by which to move it up, where two names would meet.
+        function: called with the items of a run, a tuple of words and numbers; gives a dict
+            that can be written as JSON. It is found by its name, so it has to have one.
+        path: the file, with a line for each finished run.
+        jobs: how many processes.
     """
-    x, y = np.asarray(line.get_xdata())[-1], np.asarray(line.get_ydata())[-1]
-    axes.annotate(text or line.get_label(), (x, y), xytext=(6, dy), va="center",
-                  textcoords="offset points", color=line.get_color(), fontsize=9,
-                  annotation_clip=False)
+
+    def __init__(self, function, path, jobs):
+        self.function = function
+        self.path = path
+        self.kept = _read_kept(path)
+        if self.kept:
+            print(f"{len(self.kept)} finished runs found in {path}")
+        # New processes, rather than copies of this one, as threads cannot be copied.
+        spawn = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(jobs, spawn, initializer=_begin)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
+
+    def finish(self, groups):
+        """Do those runs that are not kept yet.
+
+        Args:
+            groups: for each name a list of runs.
+
+        Returns:
+            For each name a list of what its runs gave.
+        """
+        runs = [run for group in groups.values() for run in group if run not in self.kept]
+        # A process that is only just starting is deaf to Ctrl-C as well: it inherits that.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        waiting = {self.pool.submit(self.function, *run): run for run in runs}
+        signal.signal(signal.SIGINT, heard)
+        with self.path.open("a") as file:
+            file.write("\n")  # so that a line that was cut short ends here
+            for future in progress(as_completed(waiting), "run", len(waiting)):
+                run = waiting[future]
+                self.kept[run] = future.result()
+                print(json.dumps(dict(run=run, **self.kept[run])), file=file, flush=True)
+        return {name: [self.kept[run] for run in group] for name, group in groups.items()}
 
 
-def label_lines(axes, lines, gap=0.055):
-    """Write several lines' names at their last points, moved up or down where two would meet.
-
-    A line that goes on past the panel has its name where it leaves it.
-
-    Args:
-        gap: the least distance of two names, as a share of the panel's height.
-    """
-    axes.autoscale_view()  # which is otherwise left for later
-    to_axes = axes.transScale + axes.transLimits
-    ends = []
-    for at, line in enumerate(lines):
-        points = to_axes.transform(line.get_xydata())
-        x, y = points[(points[:, 0] < 1.001) & np.isfinite(points[:, 1])][-1]
-        ends.append((y, x, at))
-    ends.sort()
-    wanted = np.clip([y for y, *_ in ends], 0, 1)
-    heights = np.maximum.accumulate(wanted - gap * np.arange(len(ends)))
-    heights += gap * np.arange(len(ends))
-    heights -= max(0, heights[-1] - 1)
-    for (y, x, at), height in zip(ends, heights):
-        color = lines[at].get_color()
-        axes.annotate(lines[at].get_label(), (x, y), (x + 0.05, height), color=color,
-                      xycoords="axes fraction", va="center", fontsize=9, annotation_clip=False,
-                      bbox=dict(facecolor="white", linewidth=0, pad=1),
-                      arrowprops=dict(arrowstyle="-", color=color, linewidth=0.6,
-                                      relpos=(0, 0.5)))
+def _begin():
+    """What a process does first: one thread each, and Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tg.set_num_threads(1)
 
 
-def save(figure, directory, name):
-    """Write the picture as PNG and as SVG, and say where; the same run draws the same."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from PIL import Image  # which comes with matplotlib
-
-    # Each drawn once; savefig would draw it twice, the first time to see how large it is.
-    figure.set_dpi(110)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    figure.set_layout_engine("none")  # it is laid out by now, and that takes long
-    full = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    small = full.quantize(128, Image.Quantize.FASTOCTREE)  # colours: a third of the size
-    small.save(directory / f"{name}.png", optimize=True)
-    with rc_context({"svg.hashsalt": name}):
-        FigureCanvasSVG(figure).print_svg(directory / f"{name}.svg", metadata={"Date": None})
-    print(f"pictures: {directory / name}.png and .svg")
+def _read_kept(path):
+    """What finished runs gave, by run; a line that was cut short is left out."""
+    kept = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            record = json.loads(line)
+            kept[tuple(record.pop("run"))] = record
+    return kept

@@ -8,14 +8,12 @@ the net stands still, and the gradients of many batches are compared with that o
 how far they point aside, and that this falls as 1 / sqrt(batch size).
 """
 
-from time import perf_counter
-
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
-from tinygrad_lite.tables import in_columns
 
 RATE = 0.05  # small enough for single examples; larger batches would bear a larger one
 FULL = 1437
@@ -24,17 +22,13 @@ LOOKS = {  # the larger the batch, the darker; all examples at once are GD
     8: dict(color="#3E9BD6", linestyle="-.", marker="s"),
     32: dict(color="#0072B2", linestyle="--", marker="^"),
     128: dict(color="#00426B", linestyle="-", marker="D"),
-    FULL: ex.LOOKS["GD"],
+    FULL: pic.LOOKS["GD"],
 }
 NAMES = {batch: str(batch) for batch in LOOKS} | {1: "1 (SGD)", FULL: "all (GD)"}
 
 
 def make_net():
     return nn.Sequential(nn.Linear(64, 50), nn.ReLU(), nn.Linear(50, 10))
-
-
-def loss_of(net, images, labels):
-    return nn.functional.cross_entropy(net(images), labels)
 
 
 def train(batch, updates, passes, seed, train_set, test_set):
@@ -49,65 +43,27 @@ def train(batch, updates, passes, seed, train_set, test_set):
     optimizer = tg.optim.SGD(net.parameters(), lr=RATE)
     batches = tg.data.DataLoader(*train_set, batch_size=batch, shuffle=True)
     last = max(updates, passes * len(batches))
-    looks = {*np.geomspace(1, last, 30).astype(int), updates, passes * len(batches), last}
-    rows = []
-    seen = seconds = 0
-    for done, (images, labels) in zip(range(1, last + 1), ex.endless(batches)):
-        start = perf_counter()
-        optimizer.zero_grad()
-        loss_of(net, images, labels).backward()
-        optimizer.step()
-        seconds += perf_counter() - start
-        seen += len(labels)
-        if done in looks:
-            with tg.no_grad():
-                rows.append((done, seen, seconds, loss_of(net, *train_set).item(),
-                             100 * tg.accuracy(net(test_set[0]), test_set[1])))
-    return net, np.array(rows)
+    looks = {*np.geomspace(1, last, 30).astype(int), updates, passes * len(batches)}
+    return net, ex.watch(net, optimizer, batches, looks, train_set, test_set)
 
 
-def gradient(net, images, labels):
-    """The gradient with respect to all weights, as one vector."""
-    found = tg.grad(loss_of(net, images, labels), net.parameters())
-    return np.concatenate([g.numpy().ravel() for g in found]).astype(float)
-
-
-def spread(net, sizes, repeats, train_set, rng):
+def spread(net, sizes, repeats, images, labels, rng):
     """How far gradients of batches point aside of the whole gradient g, for each size.
 
     Returns:
         Two lists: the root mean square of the part across g, over the length of g; and the
         median angle with g, in degrees.
     """
-    images, labels = train_set
-    g = gradient(net, images, labels)
+    g = ex.gradient_of(net, images, labels)
     across, angles = [], []
     for size in sizes:
         chosen = rng.integers(0, len(labels), (repeats, size))  # independent: with repetition
-        sample = np.array([gradient(net, images[i], labels[i]) for i in chosen])
+        sample = np.array([ex.gradient_of(net, images[i], labels[i]) for i in chosen])
         along = sample @ g / (g @ g)
         aside = np.linalg.norm(sample - along[:, None] * g, axis=1) / np.linalg.norm(g)
         across.append(np.sqrt(np.mean(aside**2)))
         angles.append(np.degrees(np.median(np.arctan2(aside, along))))
     return across, angles
-
-
-def print_runs(runs, updates, passes):
-    """Print each batch size's loss and accuracy after equal updates, and equal examples."""
-    rows = []
-    for batch, curves in runs.items():
-        equal_updates, equal_passes = when(curves, updates, passes)
-        seconds = curves[:, -1, 2] / curves[:, -1, 0]
-        low = np.median(curves, axis=0)
-        low = low[low[:, 3] <= 0.5]
-        rows.append((NAMES[batch], f"{1e6 * np.median(seconds):,.0f}",
-                     f"{low[0, 2]:.3f}" if len(low) else "-", *(
-            text for at in (equal_updates, equal_passes) for text in (
-                f"{at[:, 3].mean():.3f}", ex.mean_and_deviation(at[:, 4])))))
-    print(f"mean and standard deviation over {len(curves)} seeds\n")
-    print(in_columns(("batch", "us/update", "s to loss 0.5", f"loss after {updates} updates",
-                      "test accuracy (%)", f"loss after {passes} passes", "test accuracy (%)"),
-                     rows, left=1))
 
 
 def when(curves, updates, passes):
@@ -116,13 +72,26 @@ def when(curves, updates, passes):
             curves[:, curves[0, :, 1] == passes * FULL][:, 0])
 
 
+def print_runs(runs, updates, passes):
+    """Print each batch size's loss and accuracy after equal updates, and equal examples."""
+    rows = []
+    for batch, curves in runs.items():
+        low = [row for row in np.median(curves, axis=0) if row[3] <= 0.5]
+        first, second = [(at[:, 3].mean(), ex.mean_and_deviation(at[:, 4]))
+                         for at in when(curves, updates, passes)]
+        rows.append((NAMES[batch], 1e6 * np.median(curves[:, -1, 2] / curves[:, -1, 0]),
+                     f"{low[0][2]:.3f}" if low else "-", *first, *second))
+    print(f"mean and standard deviation over {len(curves)} seeds\n")
+    ex.table([("batch", ""), ("us/update", ",.0f"), ("s to loss 0.5", ""),
+              (f"loss after {updates} updates", ".3f"), ("test accuracy (%)", ""),
+              (f"loss after {passes} passes", ".3f"), ("test accuracy (%)", "")], rows)
+
+
 def print_spreads(sizes, spreads):
-    columns = [column for both in spreads.values() for column in both]
-    rows = [(f"{size}", *(f"{column[i]:.2f}" for column in columns))
-            for i, size in enumerate(sizes)]
     print("\nparts across the gradient of all examples, over its length, and angles with it\n")
-    print(in_columns(("batch", *(f"{what} {state}" for state in spreads
-                                 for what in ("across", "degrees"))), rows))
+    ex.table([("batch", "d"), ("across before", ".2f"), ("degrees before", ".2f"),
+              ("across after", ".2f"), ("degrees after", ".2f")],
+             list(zip(sizes, *spreads["before"], *spreads["after"])), left=0)
     print()
     for state, (across, _) in spreads.items():
         slope = np.polyfit(np.log(sizes), np.log(across), 1)[0]
@@ -132,57 +101,45 @@ def print_spreads(sizes, spreads):
 # ---- the picture -----------------------------------------------------------------------
 
 
-def draw(runs, updates, passes, sizes, spreads):
-    figure = ex.new_figure(14, 8)
-    panels = figure.subplots(2, 3)
-    for at, (axes, unit) in enumerate(zip(panels[0], ("updates", "examples seen", "seconds"))):
-        ex.panel(axes, f"Loss against {unit}", unit, "" if at else "training loss (nats)")
-        axes.set_xscale("log")
-        ex.log_scale(axes, 0.1, 0.2, 0.5, 1, 2)
-        lines = [axes.plot(*np.median(curves, 0)[:, [at, 3]].T, **LOOKS[batch],
-                           label=NAMES[batch], markevery=6, markersize=4)[0]
-                 for batch, curves in runs.items()]
+def draw_losses(panels, runs):
+    """The median loss over the seeds against updates, against examples, against seconds."""
+    for at, (axes, unit) in enumerate(zip(panels, ("updates", "examples seen", "seconds"))):
+        pic.panel(axes, f"Loss against {unit}", unit, "" if at else "training loss (nats)",
+                  xscale="log")
+        pic.log_scale(axes, 0.1, 0.2, 0.5, 1, 2)
         if at == 0:  # as far as all of them go, on a scale that shows that they go together
             shortest = min(curves[0, -1, 0] for curves in runs.values())
             axes.set(xscale="linear", xlim=(0, shortest), ylim=(0.25, 2.6))
-        if at == 1:  # all end at about the same height
-            for line in lines:
-                axes.annotate(line.get_label(), line.get_xydata()[-1], (0, -12), ha="center",
-                              textcoords="offset points", color=line.get_color(), fontsize=9)
-        else:
-            ex.label_lines(axes, lines)
-    titles = "Gradients point aside as 1 / sqrt(batch)", "Angle with the gradient of all"
-    units = "part across, over the gradient's length", "median angle (degrees)"
+        lines = {NAMES[batch]: (*np.median(curves, axis=0)[:, [at, 3]].T, LOOKS[batch])
+                 for batch, curves in runs.items()}
+        # Against examples all end at about the same height.
+        pic.named_lines(axes, lines, below=at == 1, markevery=6, markersize=4)
+
+
+def draw_spreads(across, angles, sizes, spreads):
+    """How far gradients of batches point aside, and what theory makes of the first of them."""
+    pic.panel(across, "Gradients point aside as 1 / sqrt(batch)", "batch size",
+              "part across, over the gradient's length", yscale="log")
+    pic.panel(angles, "Angle with the gradient of all", "batch size", "median angle (degrees)")
     fine = np.geomspace(sizes[0], sizes[-1])
-    for at, axes in enumerate(panels[1, :2]):
-        ex.panel(axes, titles[at], "batch size", units[at])
-        axes.set(xscale="log", yscale="linear" if at else "log")
-        for (state, measured), mark in zip(spreads.items(), "os"):
-            theory = measured[0][0] / np.sqrt(fine)
-            axes.plot(fine, np.degrees(np.arctan(theory)) if at else theory,
-                      color=ex.LOOKS["SGD"]["color"], zorder=0)
-            axes.plot(sizes, measured[at], mark, color=ex.INK, markersize=5)
-            axes.annotate(f"{state} training", (sizes[-1], measured[at][-1]), (-9, -3),
-                          textcoords="offset points", color=ex.GREY, fontsize=9, ha="right")
-        axes.annotate("lines: from the first point\nby 1 / sqrt(batch)", (0.98, 0.88),
-                      xycoords="axes fraction", color=ex.GREY, fontsize=9, ha="right")
-    draw_accuracies(panels[1, 2], runs, updates, passes)
-    return figure
+    for (state, (parts, degrees)), mark in zip(spreads.items(), "os"):
+        theory, name = parts[0] / np.sqrt(fine), f"{state} training"
+        pic.measured(across, sizes, parts, (fine, theory), name, mark)
+        pic.measured(angles, sizes, degrees, (fine, np.degrees(np.arctan(theory))), name, mark)
+    words = "lines: from the first point\nby 1 / sqrt(batch)"
+    for axes in (across, angles):
+        pic.note(axes, words, (0.98, 0.88), inside=True, ha="right")
 
 
 def draw_accuracies(axes, runs, updates, passes):
     """A dot for each seed, a bar at their mean."""
-    ex.panel(axes, "Test accuracy, a dot for each seed", "batch size", "right answers (%)")
+    pic.panel(axes, "Test accuracy, a dot for each seed", "batch size", "right answers (%)",
+              ylim=(0, 104), xticks=range(len(runs)), xticklabels=NAMES.values())
     for at, (batch, curves) in enumerate(runs.items()):
-        for rows, dx, face in zip(when(curves, updates, passes), (-0.15, 0.15),
-                                  (LOOKS[batch]["color"], "none")):
-            axes.plot(np.full(len(rows), at + dx), rows[:, 4], "o", markersize=5,
-                      color=LOOKS[batch]["color"], markerfacecolor=face)
-            axes.hlines(rows[:, 4].mean(), at + dx - 0.13, at + dx + 0.13, color=ex.INK)
-    axes.set(ylim=(0, 104), xticks=range(len(runs)), xticklabels=NAMES.values())
-    axes.annotate(f"full dots: after {updates} updates\nhollow dots: after {passes} passes\n"
-                  "over the examples", (0.03, 0.05), xycoords="axes fraction", color=ex.GREY,
-                  fontsize=9)
+        for rows, dx in zip(when(curves, updates, passes), (-0.15, 0.15)):
+            pic.dots(axes, at + dx, rows[:, 4], LOOKS[batch]["color"], hollow=dx > 0)
+    pic.note(axes, f"full dots: after {updates} updates\nhollow dots: after {passes} passes\n"
+             "over the examples", (0.03, 0.05), inside=True)
 
 
 def main():
@@ -201,10 +158,14 @@ def main():
     rng = np.random.default_rng(chosen.seed)
     tg.manual_seed(chosen.seed)
     nets = {"before": make_net(), "after": net}  # the last one trained, with all examples
-    spreads = {state: spread(each, sizes, repeats, train_set, rng)
+    spreads = {state: spread(each, sizes, repeats, *train_set, rng)
                for state, each in ex.progress(nets.items(), "net")}
     print_spreads(sizes, spreads)
-    ex.save(draw(runs, updates, passes, sizes, spreads), chosen.out, "gd_vs_sgd")
+    figure, (above, (across, angles, accuracies)) = pic.panels(14, 8, 2, 3)
+    draw_losses(above, runs)
+    draw_spreads(across, angles, sizes, spreads)
+    draw_accuracies(accuracies, runs, updates, passes)
+    pic.save(figure, chosen.out, "gd_vs_sgd")
 
 
 if __name__ == "__main__":

@@ -22,22 +22,21 @@ and what becomes of the training, without and with batch norm.
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.nn import functional as F
-from tinygrad_lite.plot.style import COLORS
-from tinygrad_lite.tables import in_columns
 
 DEPTH, WIDTH = 5, 100
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "ReLU": nn.ReLU}
 SCHEMES = {  # how a weight is filled, and how it is drawn
     "std 1": (lambda w: nn.init.normal_(w, 0.0, 1.0),
-              dict(color=COLORS[1], linestyle="--", marker="s")),
+              dict(color=pic.COLORS[1], linestyle="--", marker="s")),
     "std 0.01": (lambda w: nn.init.normal_(w, 0.0, 0.01),
-                 dict(color=COLORS[3], linestyle=":", marker="^")),
-    "Xavier": ("xavier_normal", dict(color=COLORS[0], linestyle="-", marker="o")),
-    "He": ("he_normal", dict(color=COLORS[2], linestyle="-.", marker="D")),
+                 dict(color=pic.COLORS[3], linestyle=":", marker="^")),
+    "Xavier": ("xavier_normal", dict(color=pic.COLORS[0], linestyle="-", marker="o")),
+    "He": ("he_normal", dict(color=pic.COLORS[2], linestyle="-.", marker="D")),
 }
 
 
@@ -88,37 +87,34 @@ def train(net, epochs, train_set):
 def draw_outputs(axes, activation, scheme, layers):
     """A histogram for each layer, one below the other, with its spread beside it."""
     part = ", where above 0" if activation == "ReLU" else ""  # half of ReLU's are 0
-    ex.panel(axes, f"{activation}, {scheme}", f"output of a unit{part}", "hidden layer")
     low, high = {"sigmoid": (0, 1), "tanh": (-1, 1), "ReLU": (0, 4)}[activation]
+    pic.panel(axes, f"{activation}, {scheme}", f"output of a unit{part}", "hidden layer",
+              xlim=(low, high), ylim=(DEPTH + 0.1, 0), yticks=range(1, DEPTH + 1))
+    pic.note(axes, "std", (high, 0), (5, 0), va="top")
     for i, h in enumerate(layers, start=1):
-        seen = h[h > 0] if part else h
-        counts, edges = np.histogram(seen, bins=np.linspace(low, high, 61))
+        counts, edges = np.histogram(h[h > 0] if part else h, bins=np.linspace(low, high, 61))
         top = i - 0.85 * counts / max(counts.max(), 1)
         axes.stairs(top, edges, baseline=i, fill=True, color=SCHEMES[scheme][1]["color"])
         std = f"{h.std():.2g}" if h.std() < 10 else f"{h.std():,.0f}"
-        axes.annotate(std, (high, i), xytext=(5, 0), textcoords="offset points",
-                      color=ex.GREY, fontsize=9)
-    axes.set(xlim=(low, high), ylim=(DEPTH + 0.1, 0), yticks=range(1, DEPTH + 1))
-    axes.annotate("std", (high, 0), xytext=(5, 0), textcoords="offset points", color=ex.GREY,
-                  fontsize=9, va="top")
+        pic.note(axes, std, (high, i), (5, 0))
 
 
 def draw_lines(axes, title, x, y, curves):
     """A line for each scheme, on a logarithmic scale; one without numbers is only named."""
-    ex.panel(axes, title, x, f"{y}, log scale")
-    lines = []
-    for scheme, numbers in curves.items():
-        if len(numbers):
-            lines += axes.plot(range(1, len(numbers) + 1), numbers, label=scheme, markersize=4,
-                               markevery=max(len(numbers) // 5, 1), **SCHEMES[scheme][1])
-        else:
-            axes.text(0.03, 0.05, f"{scheme}: overflows in the first epoch", fontsize=9,
-                      transform=axes.transAxes, color=SCHEMES[scheme][1]["color"])
-    axes.set_yscale("log")
+    pic.panel(axes, title, x, f"{y}, log scale", yscale="log")
     axes.minorticks_off()
     if x == "epoch":
         axes.set_ylim(2e-3, 20)  # the same for all, so that one sees what batch norm does
-    ex.label_lines(axes, lines, gap=0.1)
+    lines = {}
+    for scheme, numbers in curves.items():
+        look = SCHEMES[scheme][1]
+        if len(numbers):
+            often = dict(markevery=max(len(numbers) // 5, 1))
+            lines[scheme] = range(1, len(numbers) + 1), numbers, look | often
+        else:
+            pic.note(axes, f"{scheme}: overflows in the first epoch", (0.03, 0.05), inside=True,
+                     color=look["color"])
+    pic.named_lines(axes, lines, gap=0.1, markersize=4)
 
 
 def main():
@@ -129,35 +125,35 @@ def main():
     if args.quick:
         images, labels = images[:300], labels[:300]
 
-    shapes, training = ex.new_figure(13, 10), ex.new_figure(13, 10)
-    grid, rows = shapes.subplots(4, 3), []
-    curves = {}
+    shapes, grid = pic.panels(13, 10, 4, 3)
+    curves, rows = {}, []
     pairs = [(activation, scheme) for activation in ACTIVATIONS for scheme in SCHEMES]
-    for k, (activation, scheme) in enumerate(ex.progress(pairs, "net")):
+    for axes, (activation, scheme) in zip(grid.T.flat, ex.progress(pairs, "net")):
         kind = ACTIVATIONS[activation]
         layers = outputs(make_net(kind, scheme), images)
-        draw_outputs(grid.T.flat[k], activation, scheme, layers)
-        curves[0, activation, scheme] = gradient_sizes(make_net(kind, scheme), images, labels)
-        row = [activation, scheme, *[f"{h.std():.2g}" for h in (layers[0], layers[-1])],
-               *[f"{curves[0, activation, scheme][i]:.2g}" for i in (0, -1)]]
+        draw_outputs(axes, activation, scheme, layers)
+        sizes = gradient_sizes(make_net(kind, scheme), images, labels)
+        curves[0, activation, scheme] = sizes
+        row = [activation, scheme, layers[0].std(), layers[-1].std(), sizes[0], sizes[-1]]
         for norm in (False, True):
             net = make_net(kind, scheme, norm)
             curves[1 + norm, activation, scheme] = train(net, epochs, (images, labels))
-            right = tg.accuracy(tg.predict(net, test_images), test_labels)
-            row.append(f"{right:.1%}")
+            row.append(tg.accuracy(tg.predict(net, test_images), test_labels))
         rows.append(row)
-    print(in_columns(["activation", "weights", "std, layer 1", f"layer {DEPTH}",
-                      "gradient, layer 1", f"layer {DEPTH}", "test digits right",
-                      "with batch norm"], rows, left=2))
+    ex.table([("activation", ""), ("weights", ""), ("std, layer 1", ".2g"),
+              (f"layer {DEPTH}", ".2g"), ("gradient, layer 1", ".2g"),
+              (f"layer {DEPTH}", ".2g"), ("test digits right", ".1%"),
+              ("with batch norm", ".1%")], rows, left=2)
 
-    for r, row in enumerate(training.subplots(3, 3)):
+    training, grid = pic.panels(13, 10, 3, 3)
+    names = "gradients at the start", "training", "training with batch norm"
+    for r, (name, row) in enumerate(zip(names, grid)):
+        x, y = ("epoch", "loss in nats") if r else ("hidden layer", "rms of dL/dW")
         for axes, activation in zip(row, ACTIVATIONS):
-            name = ("gradients at the start", "training", "training with batch norm")[r]
-            x, y = ("epoch", "loss in nats") if r else ("hidden layer", "rms of dL/dW")
             draw_lines(axes, f"{activation}: {name}", x, y,
                        {scheme: curves[r, activation, scheme] for scheme in SCHEMES})
-    ex.save(shapes, args.out, "initial_values")
-    ex.save(training, args.out, "initial_values_training")
+    pic.save(shapes, args.out, "initial_values")
+    pic.save(training, args.out, "initial_values_training")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ All of it on digits of 8x8 pixels, with a net of one hidden layer and batches of
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.optim import SGD, Adam, lr_scheduler
-from tinygrad_lite.tables import in_columns
 
 EXTREMES = {"too small": 0.01, "right": 0.5, "too large": 3.0}
 RATES = np.array([0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0])
@@ -31,8 +31,8 @@ EPOCH = 45       # updates that a pass over the examples has
 WARM_RATE = 0.2  # a hundred times Adam's usual one
 
 
-def train(optimizer_class, rate, updates, every, seed, sets, make_schedule=None):
-    """Train a new net.
+def train(updates, every, seed, sets, kind, rate, make_schedule=SCHEDULES["constant"]):
+    """Train a new net, by a kind of optimizer.
 
     Returns:
         The training loss before the first update, after each so many, and at the end; the
@@ -41,22 +41,16 @@ def train(optimizer_class, rate, updates, every, seed, sets, make_schedule=None)
     (images, labels), (test_images, test_labels) = sets
     tg.manual_seed(seed)
     net = nn.Sequential(nn.Linear(64, 50), nn.ReLU(), nn.Linear(50, 10))
-    optimizer = optimizer_class(net.parameters(), lr=rate)
-    schedule = make_schedule(optimizer, updates) if make_schedule else None
+    optimizer = kind(net.parameters(), lr=rate)
+    schedule = make_schedule(optimizer, updates)
     batches = tg.data.DataLoader(images, labels, batch_size=32, shuffle=True)
-    losses, rates = [], []
-    for at, batch in zip(range(updates + 1), ex.endless(batches)):
-        if at % every == 0 or at == updates:
-            with tg.no_grad():
-                losses.append(nn.functional.cross_entropy(net(images), labels).item())
-        if at < updates:
-            rates.append(optimizer.param_groups[0]["lr"])
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(net(batch[0]), batch[1]).backward()
-            optimizer.step()
-            if schedule:
-                schedule.step()
-    return losses, rates, 100 * tg.accuracy(net(test_images), test_labels)
+    losses, rates = [ex.loss_of(net, images, labels)], [optimizer.param_groups[0]["lr"]]
+    for done, _ in ex.steps(net, optimizer, batches, updates):
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+        if done % every == 0 or done == updates:
+            losses.append(ex.loss_of(net, images, labels))
+    return losses, rates[:-1], 100 * tg.accuracy(net(test_images), test_labels)
 
 
 def range_test(updates, seed, sets, low=1e-3, high=10.0):
@@ -69,11 +63,12 @@ def range_test(updates, seed, sets, low=1e-3, high=10.0):
     Returns:
         Rates, losses, and the rate to take: a third of that where the loss was lowest.
     """
-    losses, rates, _ = train(SGD, low, updates, 1, seed, sets,
-                             lambda optimizer, n: lr_scheduler.ExponentialLR(
-                                 optimizer, (high / low) ** (1 / (n - 1))))
-    losses = np.array(losses[1:])  # after the update with each rate
-    return np.array(rates), losses, rates[int(np.nanargmin(losses))] / 3
+    growth = (high / low) ** (1 / (updates - 1))
+    losses, rates, _ = train(
+        updates, 1, seed, sets, SGD, low,
+        lambda optimizer, _: lr_scheduler.ExponentialLR(optimizer, growth))
+    losses = losses[1:]  # after the update with each rate
+    return rates, losses, rates[int(np.nanargmin(losses))] / 3
 
 
 def main():
@@ -88,27 +83,24 @@ def main():
         ("warm-up", "yes"): (Adam, WARM_RATE, lambda optimizer, _: lr_scheduler.LinearLR(
             optimizer, 0.01, 1.0, EPOCH)),
     }
-    runs = {job: [] for job in jobs}
+    runs = {}
     with np.errstate(all="ignore"):  # rates too large show in the loss
-        for job, seed in ex.progress([(job, seed) for job in jobs for seed in seeds], "run"):
-            optimizer_class, rate, *schedule = jobs[job]
-            runs[job].append(train(optimizer_class, rate, updates, EPOCH // 3, seed, sets,
-                                   *schedule))
+        for job, settings in ex.progress(jobs.items(), "job"):
+            runs[job] = [train(updates, EPOCH // 3, seed, sets, *settings) for seed in seeds]
         test = range_test(60 if chosen.quick else 200, chosen.seed, sets)
-    print_numbers(runs, jobs, test)
-    ex.save(draw(runs, test), chosen.out, "learning_rate")
+    print_numbers(runs, jobs, *test)
+    pic.save(draw(runs, *test), chosen.out, "learning_rate")
 
 
-def print_numbers(runs, jobs, test):
+def print_numbers(runs, jobs, _, losses, suggested):
     rows = []
     for (what, name), results in runs.items():
-        losses = [losses[-1] for losses, *_ in results]
         accuracy = ex.mean_and_deviation([accuracy for *_, accuracy in results])
-        rows.append((what if what == "rate" else f"{what}: {name}",
-                     f"{jobs[what, name][1]:g}", f"{np.median(losses):.4f}", accuracy))
+        rows.append((what if what == "rate" else f"{what}: {name}", jobs[what, name][1],
+                     curve(results)[1][-1], accuracy))
     print(f"median and mean over {len(results)} seeds, after {len(results[0][1])} updates\n")
-    print(in_columns(("run", "rate", "training loss", "test accuracy (%)"), rows, left=1))
-    rates, losses, suggested = test
+    ex.table([("run", ""), ("rate", "g"), ("training loss", ".4f"), ("test accuracy (%)", "")],
+             rows)
     print(f"\nrange test: loss lowest, {np.nanmin(losses):.3f}, at rate "
           f"{3 * suggested:.2g}; take a third of it, {suggested:.2g}")
 
@@ -116,59 +108,51 @@ def print_numbers(runs, jobs, test):
 # ---- the picture -----------------------------------------------------------------------
 
 
-def curve(axes, results, **look):
+def curve(results, **look):
     """The median loss over the seeds, against passes over the examples."""
     losses = np.median([losses for losses, *_ in results], axis=0)
-    return axes.plot(np.arange(len(losses)) / 3, losses, **look)[0]
+    return np.arange(len(losses)) / 3, losses, look
 
 
-def draw(runs, test):
-    figure = ex.new_figure(14, 8)
-    (extremes, ranging, found), (rates, scheduled, warm) = figure.subplots(2, 3)
-    blue = ex.LOOKS["SGD"]["color"]
-    ex.panel(extremes, "Too small, right, too large (SGD)", "passes over the examples",
-             "training loss (nats)")
-    ex.label_lines(extremes, [
-        curve(extremes, runs["rate", rate], label=f"{name}, {rate:g}", color=blue,
-              linestyle=dash)
-        for (name, rate), dash in zip(EXTREMES.items(), ("--", "-", ":"))])
+def draw(runs, tried, losses, suggested):
+    figure, ((extremes, ranging, found), (rates, scheduled, warm)) = pic.panels(14, 8, 2, 3)
+    passes, nats = "passes over the examples", "training loss (nats)"
+    blue, yellow = pic.LOOKS["SGD"]["color"], pic.LOOKS["Adam"]["color"]
+    pic.panel(extremes, "Too small, right, too large (SGD)", passes, nats)
+    pic.named_lines(extremes, {
+        f"{name}, {rate:g}": curve(runs["rate", rate], color=blue, linestyle=dash)
+        for (name, rate), dash in zip(EXTREMES.items(), ("--", "-", ":"))})
 
-    ex.panel(ranging, "Range test: the rate grows, the loss tells", "rate of the update",
-             "training loss (nats)")
-    at, losses, suggested = test
-    ranging.plot(at, losses, color=blue)
-    ex.panel(found, "The rate that it finds is a good one", "rate, constant for the run",
-             "final training loss (nats)")
-    found.plot(RATES, [np.median([losses[-1] for losses, *_ in runs["rate", rate]])
-                       for rate in RATES], "o-", color=blue)
+    pic.panel(ranging, "Range test: the rate grows, the loss tells", "rate of the update", nats)
+    ranging.plot(tried, losses, color=blue)
+    pic.panel(found, "The rate that it finds is a good one", "rate, constant for the run",
+              f"final {nats}")
+    ends = [curve(runs["rate", rate])[1][-1] for rate in RATES]
+    found.plot(RATES, ends, "o-", color=blue)
     for axes in (ranging, found):
         axes.set(xscale="log", ylim=(-0.1, 3.2))
-        axes.axvline(suggested, color=ex.INK, linewidth=1, linestyle="--")
-        axes.annotate(f"take {suggested:.2g}", (suggested, 3), (-5, 0), ha="right",
-                      textcoords="offset points", color=ex.INK, fontsize=9)
+        axes.axvline(suggested, color=pic.INK, linewidth=1, linestyle="--")
+        pic.note(axes, f"take {suggested:.2g}", (suggested, 3), (-5, 0), color=pic.INK,
+                 ha="right")
 
-    ex.panel(rates, "Schedules", "passes over the examples", "rate")
-    ex.panel(scheduled, "Loss with each, and right test answers", "passes over the examples",
-             "training loss (nats)")
-    ex.log_scale(scheduled, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
-    rate_lines, loss_lines = [], []
+    pic.panel(rates, "Schedules", passes, "rate")
+    pic.panel(scheduled, "Loss with each, and right test answers", passes, nats)
+    pic.log_scale(scheduled, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
+    rate_lines, loss_lines = {}, {}
     for name, shade, dash in zip(SCHEDULES, SHADES, DASHES):
         results = runs["schedule", name]
         look = dict(color=shade, linestyle=dash)
         y = results[0][1]
-        rate_lines += rates.plot(np.arange(len(y)) / EPOCH, y, label=name, **look)
+        rate_lines[name] = np.arange(len(y)) / EPOCH, y, look
         right = np.mean([accuracy for *_, accuracy in results])
-        loss_lines.append(curve(scheduled, results, label=f"{name}: {right:.1f} %", **look))
-    ex.label_lines(rates, rate_lines)
-    ex.label_lines(scheduled, loss_lines)
+        loss_lines[f"{name}: {right:.1f} %"] = curve(results, **look)
+    pic.named_lines(rates, rate_lines)
+    pic.named_lines(scheduled, loss_lines)
 
-    ex.panel(warm, f"Warm-up (Adam, rate {WARM_RATE:g})", "passes over the examples",
-             "training loss (nats)")
-    warm.set_ylim(0, 3.2)
-    ex.label_lines(warm, [
-        curve(warm, runs["warm-up", name], label=label, linestyle=dash,
-              color=ex.LOOKS["Adam"]["color"])
-        for name, label, dash in (("no", "without", "--"), ("yes", "with", "-"))])
+    pic.panel(warm, f"Warm-up (Adam, rate {WARM_RATE:g})", passes, nats, ylim=(0, 3.2))
+    pic.named_lines(warm, {
+        "without": curve(runs["warm-up", "no"], color=yellow, linestyle="--"),
+        "with": curve(runs["warm-up", "yes"], color=yellow, linestyle="-")})
     return figure
 
 

@@ -27,12 +27,11 @@ ones, of which each unit's part is as long as the unit's weights (their filter n
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.nn import functional as F
-from tinygrad_lite.plot.style import COLORS
-from tinygrad_lite.tables import in_columns
 
 
 def squared_error(x):
@@ -57,10 +56,10 @@ def hinge(x):
 
 
 LOSSES = {  # what it is, how it is drawn, and where its name stands
-    "squared error of a sigmoid": (squared_error, COLORS[1], "--", "s", (-8, 1.2)),
-    "cross-entropy, sigmoid": (sigmoid_cross_entropy, COLORS[0], "-", "o", (-8, 2.8)),
-    "cross-entropy, softmax of 10": (softmax_cross_entropy, COLORS[2], "-.", "^", (-6.6, 9)),
-    "hinge": (hinge, COLORS[3], ":", "D", (0.2, -0.6)),
+    "squared error of a sigmoid": (squared_error, pic.COLORS[1], "--", "s", -8, 1.2),
+    "cross-entropy, sigmoid": (sigmoid_cross_entropy, pic.COLORS[0], "-", "o", -8, 2.8),
+    "cross-entropy, softmax of 10": (softmax_cross_entropy, pic.COLORS[2], "-.", "^", -6.6, 9),
+    "hinge": (hinge, pic.COLORS[3], ":", "D", 0.2, -0.6),
 }
 
 
@@ -74,19 +73,17 @@ def value_and_slope(loss, numbers):
 
 def check_derivation(generator):
     """p - y, and 2 (p - y) p (1 - p), against the engine and finite differences."""
-    x = tg.Tensor(generator.normal(0, 2, (5, 4)), requires_grad=True)
+    logits = tg.Tensor(generator.normal(0, 2, (5, 4)), requires_grad=True)
     target = generator.integers(0, 4, 5)
-    (slope,) = tg.grad(F.cross_entropy(x, target, reduction="sum"), x)
-    p, y = F.softmax(x).numpy(), np.eye(4)[target]
-    assert np.allclose(slope.numpy(), p - y)
-    assert tg.gradcheck(lambda x: F.cross_entropy(x, target, reduction="sum"), x)
-
     x = tg.Tensor(generator.normal(0, 3, 9), requires_grad=True)
     p = F.sigmoid(x).numpy()
-    for loss, expected in [(sigmoid_cross_entropy, p - 1),
-                           (squared_error, 2 * (p - 1) * p * (1 - p))]:
-        assert np.allclose(value_and_slope(loss, x.numpy())[1], expected)
-        assert tg.gradcheck(loss, x)
+    checks = [(lambda x: F.cross_entropy(x, target, reduction="none"), logits,
+               F.softmax(logits).numpy() - np.eye(4)[target]),
+              (sigmoid_cross_entropy, x, p - 1),
+              (squared_error, x, 2 * (p - 1) * p * (1 - p))]
+    for loss, at, slope in checks:
+        assert np.allclose(value_and_slope(loss, at.numpy())[1], slope)
+        assert tg.gradcheck(loss, at)
     print("p - y agrees with the engine and with finite differences")
 
 
@@ -109,46 +106,8 @@ def descend(loss, starts, steps):
 def train(net, epochs, images, labels):
     """The weights at the start and after each step of SGD, of shape (steps + 1, weights)."""
     optimizer = tg.optim.SGD(net.parameters(), lr=0.3)
-    path = [nn.utils.parameters_to_vector(net.parameters()).numpy()]
-    for _ in range(epochs):
-        for x, target in tg.data.DataLoader(images, labels, batch_size=100, shuffle=True):
-            optimizer.zero_grad()
-            F.cross_entropy(net(x), target).backward()
-            optimizer.step()
-            path.append(nn.utils.parameters_to_vector(net.parameters()).numpy())
-    return np.array(path)
-
-
-def principal_directions(path):
-    """Two directions of length 1 in which the path reaches farthest, and their shares of it."""
-    _, lengths, directions = np.linalg.svd(path - path.mean(axis=0), full_matrices=False)
-    return directions[:2], (lengths ** 2 / np.sum(lengths ** 2))[:2]
-
-
-def random_direction(net, generator):
-    """A random direction, each unit's part as long as its weights; biases stay as they are."""
-    parts = []
-    for p in net.parameters():
-        weights = p.numpy()
-        part = np.zeros(weights.shape)
-        if weights.ndim > 1:
-            part = generator.normal(size=weights.shape)
-            lengths = [np.linalg.norm(x, axis=1, keepdims=True) for x in (weights, part)]
-            part *= lengths[0] / lengths[1]
-        parts.append(part.ravel())
-    return np.concatenate(parts)
-
-
-def surface(net, center, directions, xs, ys, images, labels):
-    """The loss at center + x * directions[0] + y * directions[1], of shape (ys, xs)."""
-    losses = np.empty((len(ys), len(xs)))
-    with tg.no_grad():
-        for i in ex.progress(range(len(ys)), "row"):
-            for j, x in enumerate(xs):
-                weights = center + x * directions[0] + ys[i] * directions[1]
-                nn.utils.vector_to_parameters(weights.astype(np.float32), net.parameters())
-                losses[i, j] = F.cross_entropy(net(images), labels).item()
-    return losses
+    batches = tg.data.DataLoader(images, labels, batch_size=100, shuffle=True)
+    return ex.path_of(net, optimizer, batches, epochs * len(batches))
 
 
 # ---- pictures --------------------------------------------------------------------------
@@ -156,99 +115,76 @@ def surface(net, center, directions, xs, ys, images, labels):
 
 def draw_losses(values, slopes):
     """The losses where yes is true, and their derivatives; what they are called is in one."""
-    ex.panel(values, "The loss, where yes is true", "logit x", "loss")
-    ex.panel(slopes, "Its derivative", "logit x", "dL/dx")
+    pic.panel(values, "The loss, where yes is true", "logit x", "loss", ylim=(-0.9, 11))
+    pic.panel(slopes, "Its derivative", "logit x", "dL/dx")
     x, rows = np.linspace(-8, 4, 241), []
-    for name, (loss, color, dash, mark, place) in LOSSES.items():
+    for name, (loss, color, dash, mark, *place) in LOSSES.items():
         look = dict(color=color, linestyle=dash, marker=mark, markevery=40, markersize=4)
         y, slope = value_and_slope(loss, x)
         values.plot(x, y, **look)
         slopes.plot(x, slope, **look)
-        values.text(*place, name.replace(", ", ",\n"), color=color, fontsize=9)
-        rows.append([name, *[f"{number:.4f}" for number in slope[::40]]])
-    values.set_ylim(-0.9, 11)
-    print(in_columns(["dL/dx at x =", *[f"{number:g}" for number in x[::40]]], rows, left=1))
+        pic.note(values, name.replace(", ", ",\n"), place, color=color)
+        rows.append([name, *slope[::40]])
+    ex.table([("dL/dx at x =", ""), *[(f"{number:g}", ".4f") for number in x[::40]]], rows)
 
 
 def draw_descents(axes, steps):
     """How the probability of a yes rises from several starts, under two losses."""
-    ex.panel(axes, "Descent from a wrong x", "step, at a rate of 1 (log scale)", "sigmoid(x)")
-    starts, columns = (-2, -4, -6, -8), []
-    for name in list(LOSSES)[:2]:
+    pic.panel(axes, "Descent from a wrong x", "step, at a rate of 1 (log scale)", "sigmoid(x)",
+              xscale="log", ylim=(-0.05, 1.12))
+    starts, names, needed = (-2, -4, -6, -8), list(LOSSES)[:2], []
+    for name in names:
         loss, color, dash, *_ = LOSSES[name]
         ways = descend(loss, starts, steps)
         axes.plot(range(1, steps + 1), ways, color=color, linestyle=dash)
-        columns.append([f"{1 + np.argmax(p > 0.9):,}" if p[-1] > 0.9 else f"over {steps:,}"
-                        for p in ways.T])
+        needed.append([f"{1 + np.argmax(p > 0.9):,}" if p[-1] > 0.9 else f"over {steps:,}"
+                       for p in ways.T])
     for start, p in zip(starts, descend(squared_error, starts, steps).T):
-        axes.annotate(f"{start}", (1 + np.argmin(np.abs(p - 0.8)), 0.76), xytext=(5, 0),
-                      textcoords="offset points", color=COLORS[1], fontsize=9)
-    axes.set(xscale="log", ylim=(-0.05, 1.12))
-    axes.text(1, 1.05, "cross-entropy", color=COLORS[0], fontsize=9)
-    axes.text(45, 1.05, "squared error, from x =", color=COLORS[1], fontsize=9)
+        at = 1 + np.argmin(np.abs(p - 0.8))
+        pic.note(axes, f"{start}", (at, 0.76), (5, 0), color=pic.COLORS[1])
+    pic.note(axes, "cross-entropy", (1, 1.05), color=pic.COLORS[0])
+    pic.note(axes, "squared error, from x =", (45, 1.05), color=pic.COLORS[1])
     print()
-    print(in_columns(["steps to p > 0.9 from x =", *list(LOSSES)[:2]],
-                     list(zip(map(str, starts), *columns))))
-
-
-def draw_surface(axes, xs, ys, losses):
-    """Contours of the loss, the darker the lower."""
-    levels = np.geomspace(losses.min() * 1.02, losses.max(), 12)
-    axes.contourf(xs, ys, losses, levels=[0, *levels], cmap="Blues_r", alpha=0.6)
-    lines = axes.contour(xs, ys, losses, levels=levels, colors=[ex.INK], linewidths=0.6)
-    axes.clabel(lines, fmt="%.2g", fontsize=8)
-    axes.grid(visible=False)
-    axes.set_aspect("equal")
-
-
-def draw_path(axes, path):
-    """The way of the training, from its start to its end."""
-    axes.plot(*path.T, color=COLORS[1], linewidth=2)
-    for k, text in [(0, "start"), (-1, "end")]:
-        axes.plot(*path[k], marker="os"[k], color=COLORS[1], markeredgecolor="white")
-        axes.annotate(text, path[k], xytext=(8, -12), textcoords="offset points")
+    ex.table([("steps to p > 0.9 from x =", ""), *[(name, "") for name in names]],
+             list(zip(starts, *needed)), left=0)
 
 
 def main():
     args = ex.options(__doc__)
     generator = tg.manual_seed(args.seed)
     check_derivation(generator)
-    figure = ex.new_figure(14, 4.6)
-    values, slopes, descents = figure.subplots(1, 3)
+    figure, (values, slopes, descents) = pic.panels(14, 4.6, 1, 3)
     draw_losses(values, slopes)
     draw_descents(descents, 100 if args.quick else 2500)
-    ex.save(figure, args.out, "loss_shapes")
+    pic.save(figure, args.out, "loss_shapes")
 
     (images, labels), _ = ex.digits()
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
     path = train(net, 2 if args.quick else 20, images, labels)
+    directions, shares = ex.principal_directions(path)
+    random = [ex.random_direction(net, generator) for _ in range(2)]
     side = 9 if args.quick else 41
-    directions, shares = principal_directions(path)
-    random = [random_direction(net, generator) for _ in range(2)]
     flat = (path - path[-1]) @ directions.T
-    margin = 0.2 * np.ptp(flat[:, 0])
-    xs, ys = np.linspace(flat.min(axis=0) - margin, flat.max(axis=0) + margin, side).T
+    xs, ys = ex.window(flat, side)
     around = np.linspace(-1, 1, side)
 
-    figure = ex.new_figure(14, 4.6)
-    left, right = figure.subplots(1, 2, width_ratios=[2.2, 1])
-    ex.panel(left, "Loss in nats where the training went",
-             *[f"principal direction {i + 1} ({share:.0%} of the path's spread)"
-               for i, share in enumerate(shares)])
-    draw_surface(left, xs, ys, surface(net, path[-1], directions, xs, ys, images, labels))
-    draw_path(left, flat)
-    ex.panel(right, "and around its end", "random direction 1", "random direction 2")
-    losses = surface(net, path[-1], random, around, around, images, labels)
-    draw_surface(right, around, around, losses)
-    right.set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
+    figure, (left, right) = pic.panels(14, 4.6, 1, 2, width_ratios=[2.2, 1])
+    pic.panel(left, "Loss in nats where the training went",
+              *[f"principal direction {i + 1} ({share:.0%} of the path's spread)"
+                for i, share in enumerate(shares)])
+    pic.depths(left, xs, ys, ex.surface(net, path[-1], directions, xs, ys, images, labels))
+    pic.way(left, flat, pic.COLORS[1])
+    pic.panel(right, "and around its end", "random direction 1", "random direction 2",
+              xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
+    losses = ex.surface(net, path[-1], random, around, around, images, labels)
+    pic.depths(right, around, around, losses)
     edge = np.concatenate([losses[[0, -1]].ravel(), losses[:, [0, -1]].ravel()])
     print()
-    print(in_columns(["principal directions", "loss at the end", "lowest in the random plane",
-                      "at its edge"],
-                     [[" + ".join(f"{share:.1%}" for share in shares),
-                       f"{losses[side // 2, side // 2]:.3f}", f"{losses.min():.3f}",
-                       f"{edge.min():.2f} to {edge.max():.2f}"]]))
-    ex.save(figure, args.out, "loss_surface")
+    ex.table([("principal directions", ""), ("loss at the end", ".3f"),
+              ("lowest in the random plane", ".3f"), ("at its edge", "")],
+             [(" + ".join(f"{share:.1%}" for share in shares), losses[side // 2, side // 2],
+               losses.min(), f"{edge.min():.2f} to {edge.max():.2f}")], left=0)
+    pic.save(figure, args.out, "loss_surface")
 
 
 if __name__ == "__main__":

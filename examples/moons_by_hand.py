@@ -18,10 +18,10 @@ from time import perf_counter
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite.optim import lr_scheduler
-from tinygrad_lite.tables import in_columns
 
 
 class Neuron:
@@ -113,22 +113,22 @@ def main():
     for name, compiled in ways.items():
         net, losses, seconds = train(sizes, args.seed, values, signs, steps, compiled)
         rows.append([name, f"{sum(seconds):.2f} s", f"{1e3 * np.median(seconds):.3g} ms",
-                     f"{losses[0]:.4f}", f"{losses[-1]:.4f}"])
-    print(in_columns(["step", f"{steps} steps", "one, median", "first loss", "last loss"], rows,
-                     left=1))
+                     losses[0], losses[-1]])
+    ex.table([("step", ""), (f"{steps} steps", ""), ("one, median", ""),
+              ("first loss", ".4f"), ("last loss", ".4f")], rows)
     scores = np.array([float(net(point)) for point in values])
     right = int(np.sum(np.sign(scores) == signs))
     print(f"\n{len(net.parameters())} weights, {right} of {n} points right")
 
-    figure = ex.new_figure(11, 4.8)
+    figure = pic.new_figure(11, 4.8)
     left, right_half = figure.subfigures(1, 2, width_ratios=[1, 1.3])
-    axes = left.subplots()
-    ex.panel(axes, f"{right} of {n} points right", "step", "mean hinge loss + 1e-4 |w|²")
-    axes.plot(range(1, steps + 1), losses, color=ex.INK, linewidth=2)
+    axes = pic.panel(left.subplots(), f"{right} of {n} points right", "step",
+                     "mean hinge loss + 1e-4 |w|²")
+    axes.plot(range(1, steps + 1), losses, color=pic.INK, linewidth=2)
     axes.set_ylim(bottom=0)
     tg.plot.decision_boundary(net, points, labels, ["upper moon", "lower moon"],
                               steps=20 if args.quick else 40, figure=right_half)
-    ex.save(figure, args.out, "moons_by_hand")
+    pic.save(figure, args.out, "moons_by_hand")
     draw_neuron(args.out / "neuron.svg")
     print(f"the graph of a neuron: {args.out / 'neuron.svg'}")
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite.optim import SGD, Adagrad, Adam, Momentum, RMSprop
-from tinygrad_lite.tables import in_columns
 
 METHODS = {  # SGD differs from GD by the noise in its gradients, not by its formula
     "GD": SGD,
@@ -91,73 +91,44 @@ def terminal_step(rate, alpha, steps=300):
 def print_numbers(surface, paths):
     rows = []
     for (method, path), rate in zip(paths.items(), surface.rates):
-        x, y = path[-1]
         above = path[:, 1] > surface.floor(path[:, 0])
-        rows.append((method, f"{rate:g}", f"{x:.4f}", f"{y:.4f}", f"{surface.height(x, y):.2e}",
-                     f"{zigzag(path):.2f}", f"{np.count_nonzero(np.diff(above))}"))
-    heads = "method", "rate", "x", "y", "loss", "length/distance", "times across the floor"
-    print(in_columns(heads, rows, left=1))
+        rows.append((method, rate, *path[-1], surface.height(*path[-1]), zigzag(path),
+                     np.count_nonzero(np.diff(above))))
+    ex.table([("method", ""), ("rate", "g"), ("x", ".4f"), ("y", ".4f"), ("loss", ".2e"),
+              ("length/distance", ".2f"), ("times across the floor", "d")], rows)
 
 
 # ---- pictures --------------------------------------------------------------------------
 
 
-def draw_contours(axes, surface):
-    left, right, bottom, top = surface.window
-    x, y = np.meshgrid(np.linspace(left, right, 200), np.linspace(bottom, top, 200))
-    axes.contour(x, y, surface.height(x, y), surface.levels, colors="#C8C8C8", linewidths=0.7)
-    axes.plot(*surface.minimum, "+", color=ex.GREY)
-    axes.set(xlim=(left, right), ylim=(bottom, top))
-
-
 def draw(surface, paths):
     """A panel for each path, one for the zigzag, and the losses of all beside them."""
-    figure = ex.new_figure(15, 6.4)
+    figure = pic.new_figure(15, 6.4)
     grid = figure.add_gridspec(2, 5, width_ratios=[1, 1, 1, 1, 1.9])
     for at, ((method, path), rate) in enumerate(zip(paths.items(), surface.rates)):
-        axes = figure.add_subplot(grid[at // 4, at % 4])
-        ex.panel(axes, f"{method}, rate {rate:g}", "x" if at > 2 else "", "" if at % 4 else "y")
-        axes.tick_params(labelbottom=at > 2, labelleft=at % 4 == 0)
-        draw_contours(axes, surface)
-        axes.plot(*path.T, color=ex.LOOKS[method]["color"], linewidth=1.3, markersize=5,
+        low, left = at > 2, at % 4 == 0  # what has no panel below it, or to its left
+        axes = pic.panel(figure.add_subplot(grid[at // 4, at % 4]), f"{method}, rate {rate:g}",
+                         "x" if low else "", "y" if left else "")
+        axes.tick_params(labelbottom=low, labelleft=left)
+        pic.contours(axes, surface.height, surface.minimum, surface.window, surface.levels)
+        axes.plot(*path.T, color=pic.LOOKS[method]["color"], linewidth=1.3, markersize=5,
                   marker="." if len(path) < 100 else "")
-        axes.plot(*path[0], "o", color=ex.INK, markersize=5)
-        axes.plot(*path[-1], ex.LOOKS[method]["marker"], color=ex.INK, markersize=6)
-    axes = figure.add_subplot(grid[1, 3], ylim=(6.6, -0.6), yticks=[])
-    ex.panel(axes, "Zigzag", "path length / distance", "")
-    for at, (method, path) in enumerate(paths.items()):
-        axes.barh(at, zigzag(path), color=ex.LOOKS[method]["color"])
-        axes.text(zigzag(path), at, f" {method} {zigzag(path):.1f}", va="center", color=ex.GREY)
-    axes.set_xlim(0, 1.8 * max(map(zigzag, paths.values())))
-    axes = figure.add_subplot(grid[:, 4], yscale="log", xlim=(0, len(path) - 1))
-    ex.panel(axes, "Loss against step", "step", "f(x, y)")
-    ex.label_lines(axes, [axes.plot(surface.height(*path.T), label=method, linewidth=1.4,
-                                    markevery=len(path) // 5, markersize=5,
-                                    **ex.LOOKS[method])[0] for method, path in paths.items()])
+        axes.plot(*path[0], "o", color=pic.INK, markersize=5)
+        axes.plot(*path[-1], pic.LOOKS[method]["marker"], color=pic.INK, markersize=6)
+    axes = pic.panel(figure.add_subplot(grid[1, 3]), "Zigzag", "path length / distance", "")
+    pic.bars(axes, {method: zigzag(path) for method, path in paths.items()})
+    axes = pic.panel(figure.add_subplot(grid[:, 4]), "Loss against step", "step", "f(x, y)",
+                     yscale="log", xlim=(0, len(path) - 1))
+    curves = {method: (range(len(path)), surface.height(*path.T), pic.LOOKS[method])
+              for method, path in paths.items()}
+    pic.named_lines(axes, curves, linewidth=1.4, markersize=5, markevery=len(path) // 5)
     return figure
 
 
-def animate(surface, paths, count, filename):
-    """Write all paths at once as a GIF of up to so many frames."""
-    from matplotlib.animation import PillowWriter
-
-    figure = ex.new_figure(7, 4.2)
-    axes = figure.subplots()
-    ex.panel(axes, "", "x", "y")
-    draw_contours(axes, surface)
-    lines = [axes.plot([], [], label=method, markevery=[-1], **ex.LOOKS[method])[0]
-             for method in paths]
-    figure.legend(ncols=7, fontsize=8, frameon=False, loc="outside upper center")
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, not for each frame
-    last = len(next(iter(paths.values()))) - 1
-    writer = PillowWriter(fps=8)
-    with writer.saving(figure, filename, dpi=80):
-        for step in ex.progress(np.unique(np.linspace(0, last, count).astype(int)), "frame"):
-            for line, path in zip(lines, paths.values()):
-                line.set_data(*path[:step + 1].T)
-            writer.grab_frame()
-    print(f"animation: {filename}")
+def animate(surface, paths, frames, filename):
+    axes = pic.panel(pic.new_figure(7, 4.2).subplots(), "", "x", "y")
+    pic.contours(axes, surface.height, surface.minimum, surface.window, surface.levels)
+    pic.animate(axes, paths, frames, filename)
 
 
 def main():
@@ -165,22 +136,21 @@ def main():
     rng = np.random.default_rng(chosen.seed)
     for name, surface in SURFACES.items():
         steps = min(surface.steps, 30) if chosen.quick else surface.steps
-        paths = {}
-        for method, rate in ex.progress(list(zip(METHODS, surface.rates)), "path"):
-            paths[method] = walk(surface, method, rate, steps, rng)
+        methods = ex.progress(list(zip(METHODS, surface.rates)), "path")
+        paths = {method: walk(surface, method, rate, steps, rng) for method, rate in methods}
         print(f"{name}, after {steps} steps\n")
         print_numbers(surface, paths)
         filename = "optimizer_paths" if name == "ravine" else f"optimizer_paths_{name}"
         print()
-        ex.save(draw(surface, paths), chosen.out, filename)
+        pic.save(draw(surface, paths), chosen.out, filename)
         if chosen.gif:
-            frames = 4 if chosen.quick else 61
-            animate(surface, paths, frames, chosen.out / f"{filename}.gif")
+            animate(surface, paths, 4 if chosen.quick else 61, chosen.out / f"{filename}.gif")
         print()
     print("momentum on a slope of 1: its steps grow to rate / (1 - alpha)\n")
-    rows = [(f"{alpha:g}", "0.1", f"{terminal_step(0.1, alpha):.4f}",
-             f"{0.1 / (1 - alpha):.4f}") for alpha in (0.0, 0.5, 0.9)]
-    print(in_columns(("alpha", "rate", "last step", "rate / (1 - alpha)"), rows))
+    rows = [(alpha, 0.1, terminal_step(0.1, alpha), 0.1 / (1 - alpha))
+            for alpha in (0.0, 0.5, 0.9)]
+    ex.table([("alpha", "g"), ("rate", "g"), ("last step", ".4f"),
+              ("rate / (1 - alpha)", ".4f")], rows, left=0)
 
 
 if __name__ == "__main__":

@@ -23,21 +23,20 @@ et al. 2019, "A mean field theory of batch normalization"). The two together hol
 
 import experiment as ex
 import numpy as np
+import pictures as pic
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
 from tinygrad_lite.nn import functional as F
-from tinygrad_lite.plot.style import COLORS
-from tinygrad_lite.tables import in_columns
 
 DEPTH, WIDTH = 20, 64  # as wide as a digit has pixels, so that every layer is of one shape
 ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "ReLU": F.relu}
 SCHEMES = {"sigmoid": "Xavier", "tanh": "Xavier", "ReLU": "He"}  # which suits it
 VARIANTS = {  # (residual, norm), and how it is drawn
-    "plain": ((False, False), dict(color=ex.INK, linestyle="-", marker="o")),
-    "residual": ((True, False), dict(color=COLORS[0], linestyle="--", marker="s")),
-    "batch norm": ((False, True), dict(color=COLORS[1], linestyle="-.", marker="^")),
-    "both": ((True, True), dict(color=COLORS[2], linestyle=":", marker="D")),
+    "plain": ((False, False), dict(color=pic.INK, linestyle="-", marker="o")),
+    "residual": ((True, False), dict(color=pic.COLORS[0], linestyle="--", marker="s")),
+    "batch norm": ((False, True), dict(color=pic.COLORS[1], linestyle="-.", marker="^")),
+    "both": ((True, True), dict(color=pic.COLORS[2], linestyle=":", marker="D")),
 }
 
 
@@ -93,47 +92,35 @@ def slopes(activation, std, images):
 
 def draw_norms(axes, activation, norms, accuracies):
     """A line for each variant, from the last layer back to the first, as the sweep goes."""
-    ex.panel(axes, f"{activation}: gradient by layer",
-             f"layer, from the last ({DEPTH}) to the first", "norm of dL/dW (log scale)")
-    layers = np.arange(DEPTH, 0, -1)
-    lines = []
-    for variant, (_, look) in VARIANTS.items():
-        text = f"{variant}: {accuracies[activation, variant]:.0%}"
-        lines += axes.plot(layers, norms[activation, variant][::-1], markersize=4,
-                           markevery=2, label=text, **look)
     powers = np.log10([norms[activation, variant] for variant in VARIANTS])
-    axes.set(yscale="log", xlim=(DEPTH + 0.5, 0.5), xticks=[20, 15, 10, 5, 1],
-             ylim=(0.95 * 10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
+    pic.panel(axes, f"{activation}: gradient by layer",
+              f"layer, from the last ({DEPTH}) to the first", "norm of dL/dW (log scale)",
+              yscale="log", xlim=(DEPTH + 0.5, 0.5), xticks=[20, 15, 10, 5, 1],
+              ylim=(0.95 * 10 ** np.floor(powers.min()), 10 ** np.ceil(powers.max())))
     axes.minorticks_off()
-    ex.label_lines(axes, lines)
+    layers = np.arange(DEPTH, 0, -1)
+    curves = {f"{variant}: {accuracies[activation, variant]:.0%}":
+              (layers, norms[activation, variant][::-1], look)
+              for variant, (_, look) in VARIANTS.items()}
+    pic.named_lines(axes, curves, markersize=4, markevery=2)
     if activation == "sigmoid":
         quarters = norms[activation, "plain"][-1] * 0.25 ** (DEPTH - layers)
-        axes.plot(layers, quarters, color=ex.GREY, linewidth=5, alpha=0.3)
-        axes.text(11.5, quarters[9], "1/4 a layer", color=ex.GREY, fontsize=9, ha="right",
-                  va="top")
-        axes.text(0.02, 0.03, "in percent: test digits\nright after training", color=ex.GREY,
-                  fontsize=9, transform=axes.transAxes)
+        axes.plot(layers, quarters, color=pic.GREY, linewidth=5, alpha=0.3)
+        pic.note(axes, "1/4 a layer", (11.5, quarters[9]), ha="right", va="top")
+        pic.note(axes, "in percent: test digits\nright after training", (0.02, 0.03),
+                 inside=True)
 
 
 def draw_saturation(axes, activation, seen):
     """f' as the engine has it, and how the z of a layer are spread below it."""
-    ex.panel(axes, f"{activation}: units under its slope f'", "z of the second layer",
-             "f'(z); bars: how many units")
+    pic.panel(axes, f"{activation}: units under its slope f'", "z of the second layer",
+              "f'(z); bars: how many units")
     z = tg.Tensor(np.linspace(-12, 12, 481), requires_grad=True)
     (slope,) = tg.grad(ACTIVATIONS[activation](z).sum(), z)
-    top = slope.numpy().max()
+    axes.plot(z.numpy(), slope.numpy(), color=pic.INK, linewidth=2)
     word = "off" if activation == "ReLU" else "saturated"
-    axes.plot(z.numpy(), slope.numpy(), color=ex.INK, linewidth=2)
-    for k, (name, (values, share)) in enumerate(seen.items()):
-        counts, edges = np.histogram(values, bins=np.linspace(-12, 12, 49))
-        heights = 0.75 * top * counts / counts.max()
-        axes.stairs(heights, edges, fill=True, alpha=0.35, color=COLORS[k])
-        axes.stairs(heights, edges, color=COLORS[k], linewidth=1.2, linestyle=["-", "--"][k])
-        at = [24, 41][k]
-        axes.annotate(f"{name}:\n{share:.0%} {word}", (edges[at], heights[at]),
-                      xytext=(1.04, 0.8 - 0.4 * k), textcoords="axes fraction", fontsize=9,
-                      color=COLORS[k], va="center", annotation_clip=False,
-                      arrowprops=dict(arrowstyle="-", color=COLORS[k]))
+    texts = {f"{name}:\n{share:.0%} {word}": z for name, (z, share) in seen.items()}
+    pic.shadows(axes, texts, np.linspace(-12, 12, 49), 0.75 * slope.numpy().max())
 
 
 def main():
@@ -145,21 +132,21 @@ def main():
 
     norms, accuracies, rows = {}, {}, []
     pairs = [(activation, variant) for activation in ACTIVATIONS for variant in VARIANTS]
-    for activation, variant in ex.progress(pairs, "net"):
+    for pair in ex.progress(pairs, "net"):
+        activation, variant = pair
         nets = [make_net(activation, *VARIANTS[variant][0]) for _ in range(seeds)]
         logs = [np.log(gradient_norms(net, *batch)) for net in nets]
-        found = norms[activation, variant] = np.exp(np.mean(logs, axis=0))
-        right = np.mean([accuracy_after(net, epochs, batch if args.quick else train_set,
-                                        test_set) for net in nets])
-        accuracies[activation, variant] = right
-        factor = (found[0] / found[-1]) ** (1 / (DEPTH - 1))
-        rows.append([activation, variant, f"{found[-1]:.2g}", f"{found[0]:.2g}",
-                     f"{factor:.2f}", f"{right:.1%}"])
-    print(in_columns(["activation", "net", f"|dL/dW| of layer {DEPTH}", "of layer 1",
-                      "factor a layer", f"right after {epochs} epochs"], rows, left=2))
+        norms[pair] = np.exp(np.mean(logs, axis=0))
+        learnt = batch if args.quick else train_set
+        accuracies[pair] = np.mean([accuracy_after(net, epochs, learnt, test_set)
+                                    for net in nets])
+        first, last = norms[pair][[0, -1]]
+        rows.append([*pair, last, first, (first / last) ** (1 / (DEPTH - 1)), accuracies[pair]])
+    ex.table([("activation", ""), ("net", ""), (f"|dL/dW| of layer {DEPTH}", ".2g"),
+              ("of layer 1", ".2g"), ("factor a layer", ".2f"),
+              (f"right after {epochs} epochs", ".1%")], rows, left=2)
 
-    figure = ex.new_figure(14, 8)
-    axes = figure.subplots(2, 3)
+    figure, axes = pic.panels(14, 8, 2, 3)
     rows = []
     for column, activation in zip(axes.T, ACTIVATIONS):
         draw_norms(column[0], activation, norms, accuracies)
@@ -169,13 +156,12 @@ def main():
             saturated = np.mean(slope < 0.1 * (0.25 if activation == "sigmoid" else 1))
             if z.std() < 10:  # else the panel would show a small part of them
                 seen[name] = z, saturated
-            rows.append([activation, name, f"{z.std():.2f}", f"{slope.mean():.3f}",
-                         f"{saturated:.1%}"])
+            rows.append([activation, name, z.std(), slope.mean(), saturated])
         draw_saturation(column[1], activation, seen)
     print()
-    print(in_columns(["activation", "weights", "spread of z", "mean f'", "saturated"], rows,
-                     left=2))
-    ex.save(figure, args.out, "vanishing_gradients")
+    ex.table([("activation", ""), ("weights", ""), ("spread of z", ".2f"), ("mean f'", ".3f"),
+              ("saturated", ".1%")], rows, left=2)
+    pic.save(figure, args.out, "vanishing_gradients")
 
 
 if __name__ == "__main__":

@@ -62,11 +62,11 @@ def test_a_derivation_that_is_wrong_would_be_seen(monkeypatch):
 
 
 def test_directions_and_surface():
-    module = script("loss_shapes")
+    module = script("experiment")
     tg.manual_seed(0)
     images, labels = tg.data.digits("test")
     net = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
-    path = module["train"](net, 1, images, labels)
+    path = script("loss_shapes")["train"](net, 1, images, labels)
     assert path.shape == (5, 64 * 8 + 8 + 8 * 10 + 10)
     directions, shares = module["principal_directions"](path)
     np.testing.assert_allclose(directions @ directions.T, np.eye(2), atol=1e-5)

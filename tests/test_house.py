@@ -12,6 +12,9 @@ import tinygrad_lite as tg
 
 PACKAGE = Path(tg.__file__).parent
 CORE = ["engine", "ops", "value", "tensor"]
+EXAMPLES = Path(__file__).parents[1] / "examples"
+EXPERIMENTS = ["optimizer_paths", "gd_vs_sgd", "loss_shapes", "initial_values",
+               "vanishing_gradients", "learning_rate", "compare_optimizers"]
 
 # What a room may import of the package; a room not named here may import anything but the
 # package itself. `kernels` stands for all of its files, as do `optim` and `nn`.
@@ -130,6 +133,11 @@ def test_code_lines_are_counted_right(tmp_path):
 def test_the_core_is_read_in_an_evening():
     lines = {name: code_lines(PACKAGE / f"{name}.py") for name in CORE}
     assert sum(lines.values()) <= 1400, lines
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_is_read_in_one_sitting(name):
+    assert code_lines(EXAMPLES / f"{name}.py") <= 120
 
 
 def test_every_module_says_what_it_is():
