@@ -275,7 +275,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of the command line."""
     parser = Parser(prog="run.py", description="Time tinygrad_lite beside its peers.")
     parser.add_argument("--quick", action="store_true",
-                        help="measure only for a moment: rough figures in half a minute")
+                        help="measure only for a moment: rough figures in two minutes")
     parser.add_argument("--threads", type=thread_count, default=1, metavar="N",
                         help="threads for every contestant (default: 1, the steadiest)")
     parser.add_argument("--json", type=new_file, metavar="FILE",
