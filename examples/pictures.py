@@ -15,16 +15,19 @@ __all__ = ["COLORS", "GREY", "INK", "PALE", "LOOKS", "animate", "bars", "contour
            "number", "panel", "panels", "save", "shadows", "way"]
 
 # One look for each method, in every picture: a colour that the colour-blind can tell from the
-# others (Okabe and Ito 2008), and a dash and a mark that are left of it in black and white.
-_NAMES = ("SGD", "Momentum", "AdaGrad", "RMSprop", "Adam", "Nesterov", "AdamW", "GD")
-_ORDER = (0, 1, 2, 3, 4, 5, 4, 7)
-_DASHES = ("-", "--", "-.", ":", "-", "--", "-.", "-")
-_MARKS = "os^DvPX*"
-LOOKS = {
-    name: dict(color=COLORS[color], linestyle=dash, marker=mark)
-    for name, color, dash, mark in zip(_NAMES, _ORDER, _DASHES, _MARKS, strict=True)
+# others (those of Okabe and Ito 2008, and a wine red), and a dash and a mark that are left of
+# it in black and white.
+_COLORS = {
+    "SGD": COLORS[0], "Momentum": COLORS[1], "AdaGrad": COLORS[2], "RMSprop": COLORS[3],
+    "Adam": COLORS[4], "Nesterov": COLORS[5], "AdamW": "#882255", "GD": COLORS[7],
+    "Adadelta": GREY,
 }
-LOOKS["Adadelta"] = dict(color=GREY, linestyle=(0, (6, 2)), marker="h")
+_DASHES = ("-", "--", "-.", ":", "-", "--", "-.", "-", (0, (6, 2)))
+_MARKS = "os^DvPX*h"
+LOOKS = {
+    name: dict(color=color, linestyle=dash, marker=mark)
+    for (name, color), dash, mark in zip(_COLORS.items(), _DASHES, _MARKS, strict=True)
+}
 
 
 # ---- axes and words --------------------------------------------------------------------

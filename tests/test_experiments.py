@@ -1,6 +1,7 @@
 """The experiments as a user runs them: pictures, printed numbers, wrong options, a stop."""
 
 import contextlib
+import importlib
 import io
 import json
 import math
@@ -268,6 +269,13 @@ def test_a_warm_up_helps_where_the_rate_is_large(quick):
 
 
 # ---- compare_optimizers ----------------------------------------------------------------
+
+
+def test_each_method_has_a_colour_and_a_mark_of_its_own(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    looks = importlib.import_module("pictures").LOOKS.values()
+    for trait in ("color", "marker"):
+        assert len({look[trait] for look in looks}) == len(looks)
 
 
 def records(out):
